@@ -1,7 +1,42 @@
-; Decimal addition on text, in LLVM's portable assembly (https://llvm.org/docs/LangRef.html).
+; Decimal addition on text, in LLVM's assembly language, which is the same for every machine.
 ;
 ; Sixty-four digits are one vector. LLVM lowers it to whatever the machine has (AVX-512, AVX2,
-; SSE2, NEON), so the same lines run everywhere, and no C compiler is needed.
+; SSE2, NEON), so the same lines run everywhere, and no C compiler is needed. The language is
+; described in the LLVM Language Reference Manual; a name after % is a value, given once.
+
+; Where terms lie: positions[0] = 0, positions[i+1] = positions[i] + digits of term i + 1 space.
+;
+; The digit count of a term is max(floor(x), 0) + 1, and x grows by log10 phi from term to term
+; (docs/text-format.md, section 2). Both are given in 64 + 192 bit fixed point, so that this is
+; layout.digit_count, exact as far as that is. Fills count + 1 entries.
+define void @positions(ptr %positions, i64 %count, ptr %first_x, ptr %log10_phi) {
+entry:
+  %x_0  = load i256, ptr %first_x, align 1
+  %step = load i256, ptr %log10_phi, align 1
+  br label %next
+
+next:
+  %i        = phi i64 [0, %entry], [%i_next, %term]
+  %x        = phi i256 [%x_0, %entry], [%x_next, %term]
+  %position = phi i64 [0, %entry], [%position_next, %term]
+  %entry_i  = getelementptr i64, ptr %positions, i64 %i
+  store i64 %position, ptr %entry_i
+  %more     = icmp ult i64 %i, %count
+  br i1 %more, label %term, label %done
+
+term:
+  %floor_x       = ashr i256 %x, 192
+  %floor         = trunc i256 %floor_x to i64
+  %not_negative  = call i64 @llvm.smax.i64(i64 %floor, i64 0)
+  %and_space     = add i64 %not_negative, 2
+  %position_next = add i64 %position, %and_space
+  %x_next        = add i256 %x, %step
+  %i_next        = add i64 %i, 1
+  br label %next
+
+done:
+  ret void
+}
 
 ; The sum of 64 digits of two terms, in ASCII, most significant digit first.
 ;

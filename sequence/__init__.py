@@ -1,0 +1,1 @@
+"""The first N Fibonacci numbers as text, from a segmented store."""

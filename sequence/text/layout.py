@@ -1,0 +1,112 @@
+"""Where every term lies in the text, in closed form (docs/text-format.md, sections 2 and 3)."""
+
+import json
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterator
+from dataclasses import dataclass
+from decimal import Context, Decimal
+from math import isqrt
+
+from sequence.text.span import Span
+
+LAYOUT_VERSION = 1
+
+SCALE_BITS = 192
+_EXACT = Context(prec=90)
+_SQRT5 = _EXACT.sqrt(Decimal(5))
+_PHI = _EXACT.divide(_EXACT.add(1, _SQRT5), 2)
+
+
+def _scaled(value: Decimal) -> int:
+    return int(_EXACT.multiply(value, 1 << SCALE_BITS))
+
+
+LOG10_PHI = _scaled(_EXACT.log10(_PHI))
+"""log10 φ · 2^192, rounded down."""
+LOG10_SQRT5 = _scaled(_EXACT.log10(_SQRT5))
+"""log10 √5 · 2^192, rounded down."""
+
+
+def digit_count(n: int) -> int:
+    """How many digits F(n) has.
+
+    Exact for 0 <= n <= 10^18: `test_offsets_are_exact_for_every_term_to_ten_to_the_18`.
+    """
+    return max(n * LOG10_PHI - LOG10_SQRT5 >> SCALE_BITS, 0) + 1
+
+
+def offset(n: int) -> int:
+    """How many bytes of the text stand before term n.
+
+    Exact for 0 <= n <= 10^18: `test_offsets_are_exact_for_every_term_to_ten_to_the_18`.
+    """
+    if n < 2:
+        return 2 * n
+    first = 2 * LOG10_PHI - LOG10_SQRT5
+    return 4 + floor_sum(n - 2, 1 << SCALE_BITS, LOG10_PHI, first) + 2 * (n - 2)
+
+
+def floor_sum(count: int, m: int, a: int, b: int) -> int:
+    """The sum of ⌊(a·i + b)/m⌋ over 0 <= i < count, for non-negative a and b, in O(log m) steps.
+
+    Source: Graham, Knuth, Patashnik, Concrete Mathematics, 2nd edition, section 3.5.
+    """
+    total = 0
+    while True:
+        total += (a // m) * (count * (count - 1) // 2) + (b // m) * count
+        a, b = a % m, b % m
+        # Count the lattice points below the line by its columns, then by its rows: they are few.
+        top = a * count + b
+        if top < m:
+            return total
+        count, b, a, m = top // m, top % m, m, a
+
+
+def term_at(byte: int) -> int:
+    """The term that the byte at this offset of the text belongs to, as digit or as space."""
+    near = _terms_near(byte)
+    return near.start + bisect_right(near, byte, key=offset) - 1
+
+
+def _terms_near(byte: int) -> range:
+    """The few terms that start about there: offset(n) lies between α·n²/2 and α·n²/2 + 2n."""
+    n = isqrt((2 * byte << SCALE_BITS) // LOG10_PHI)
+    return range(max(n - 10, 0), n + 2)
+
+
+def segment_name(number: int) -> str:
+    """The file name of a segment."""
+    return f"{number:08}.txt"
+
+
+@dataclass(frozen=True)
+class Layout:
+    """The plan of segments for one segment size: term n belongs to ⌊offset(n)/segment_bytes⌋."""
+
+    segment_bytes: int
+
+    def segment_of(self, n: int) -> int:
+        """The number of the segment that holds term n."""
+        return offset(n) // self.segment_bytes
+
+    @property
+    def label(self) -> str:
+        """What a store that is cut by this plan says of itself, as one line of JSON."""
+        return json.dumps({"layout_version": LAYOUT_VERSION, "segment_bytes": self.segment_bytes})
+
+    def terms(self, number: int) -> Span:
+        """The terms of a segment; empty where it lies within one long term."""
+        return Span(self._first_term(number), self._first_term(number + 1))
+
+    def numbers(self, terms: Span) -> Iterator[int]:
+        """The numbers of the segments that hold the terms, in order, without the empty ones."""
+        n = terms.start
+        while n < terms.stop:
+            number = self.segment_of(n)
+            yield number
+            n = self._first_term(number + 1)
+
+    def _first_term(self, number: int) -> int:
+        start = number * self.segment_bytes
+        near = _terms_near(start)
+        return near.start + bisect_left(near, start, key=offset)

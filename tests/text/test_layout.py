@@ -1,0 +1,102 @@
+from decimal import Context, Decimal
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sequence.text.layout import (
+    LOG10_PHI,
+    LOG10_SQRT5,
+    SCALE_BITS,
+    Layout,
+    digit_count,
+    floor_sum,
+    offset,
+    term_at,
+)
+from sequence.text.span import Span
+from tests import oracle
+
+FAR = st.integers(min_value=2, max_value=10**18)
+
+
+def test_digit_counts_and_offsets_are_those_of_the_text() -> None:
+    expected_offset = 0
+    for n, term in enumerate(oracle.terms(6000)):
+        assert digit_count(n) == len(term) - 1
+        assert offset(n) == expected_offset
+        expected_offset += len(term)
+
+
+@pytest.mark.parametrize(
+    ("n", "expected"),
+    [(10, 23), (10**5, 1_045_042_806), (10**6, 104_494_866_149), (10**7, 10_449_392_472_716)],
+)
+def test_offsets_are_those_that_the_text_format_states(n: int, expected: int) -> None:
+    assert offset(n) == expected
+
+
+def test_the_constants_are_the_logarithms_rounded_down() -> None:
+    context = Context(prec=150)
+    root = context.sqrt(Decimal(5))
+    phi = context.divide(context.add(root, 1), 2)
+    for constant, value in ((LOG10_PHI, phi), (LOG10_SQRT5, root)):
+        scaled = context.multiply(context.log10(value), 1 << SCALE_BITS)
+        assert constant <= scaled < constant + 1
+
+
+def test_offsets_are_exact_for_every_term_to_ten_to_the_18() -> None:
+    """With the constants too low and too high the sums agree, so each of their parts does."""
+    count = 10**18 + 1
+    low = floor_sum(count - 2, 1 << SCALE_BITS, LOG10_PHI, 2 * LOG10_PHI - LOG10_SQRT5 - 1)
+    high = floor_sum(count - 2, 1 << SCALE_BITS, LOG10_PHI + 1, 2 * LOG10_PHI + 2 - LOG10_SQRT5)
+    assert low == high
+
+
+@given(st.integers(0, 60), st.integers(1, 10**6), st.integers(0, 10**7), st.integers(0, 10**7))
+def test_floor_sum_is_the_sum_of_floors(count: int, m: int, a: int, b: int) -> None:
+    assert floor_sum(count, m, a, b) == sum((a * i + b) // m for i in range(count))
+
+
+def test_every_byte_belongs_to_its_term() -> None:
+    byte = 0
+    for n, term in enumerate(oracle.terms(400)):
+        for _ in term:
+            assert term_at(byte) == n
+            byte += 1
+
+
+@given(FAR)
+def test_a_far_term_is_found_by_its_first_and_last_byte(n: int) -> None:
+    assert term_at(offset(n)) == n
+    assert term_at(offset(n + 1) - 1) == n
+
+
+@pytest.mark.parametrize("segment_bytes", [1, 7, 64, 1000, 4096])
+def test_a_term_belongs_to_the_segment_that_its_offset_falls_in(segment_bytes: int) -> None:
+    layout = Layout(segment_bytes)
+    numbers = [offset(n) // segment_bytes for n in range(1500)]
+    for number in range(min(numbers[-1], 500)):
+        expected = [n for n, of_term in enumerate(numbers) if of_term == number]
+        assert list(range(*layout.terms(number))) == expected
+
+
+@given(FAR, st.integers(1, 2**40))
+def test_the_segment_of_a_far_term_holds_it(n: int, segment_bytes: int) -> None:
+    layout = Layout(segment_bytes)
+    start, stop = layout.terms(layout.segment_of(n))
+    assert start <= n < stop
+
+
+@given(st.integers(0, 1000), st.integers(0, 1000), st.integers(1, 10**5))
+def test_the_segments_of_terms_are_those_that_hold_one(a: int, b: int, segment_bytes: int) -> None:
+    layout = Layout(segment_bytes)
+    expected = sorted({layout.segment_of(n) for n in range(a, b)})
+    assert list(layout.numbers(Span(a, b))) == expected
+
+
+def test_segments_are_equal_to_within_a_term() -> None:
+    layout = Layout(64 * 2**20)
+    for number in (1, 100, 10**5):
+        start, stop = layout.terms(number)
+        assert abs(offset(stop) - offset(start) - layout.segment_bytes) <= digit_count(stop) + 1
