@@ -1,0 +1,165 @@
+import fcntl
+import os
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from sequence.errors import SegmentShort
+from sequence.store import directory
+from sequence.store.directory import SegmentDirectory
+from sequence.text.span import Span
+
+NAME = "00000007.txt"
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> SegmentDirectory:
+    return SegmentDirectory(tmp_path / "segments")
+
+
+def publish(store: SegmentDirectory, content: bytes) -> None:
+    with store.sole_builder(NAME):
+        store.publish(NAME, [content])
+
+
+def names(store: SegmentDirectory) -> list[str]:
+    return sorted(path.name for path in store.path.iterdir())
+
+
+@pytest.mark.parametrize("span", [(0, 0), (0, 1), (3, 10), (9, 10), (0, 10)])
+def test_a_span_is_read_exactly(store: SegmentDirectory, span: tuple[int, int]) -> None:
+    publish(store, b"0123456789")
+    assert b"".join(store.read(NAME, Span(*span))) == b"0123456789"[slice(*span)]
+
+
+def test_a_long_span_comes_in_chunks(store: SegmentDirectory) -> None:
+    content = os.urandom(2 * directory.CHUNK_BYTES + 1)
+    publish(store, content)
+    chunks = list(store.read(NAME, Span(0, len(content))))
+    assert [len(chunk) for chunk in chunks] == [directory.CHUNK_BYTES, directory.CHUNK_BYTES, 1]
+    assert b"".join(chunks) == content
+
+
+def test_a_short_segment_is_no_short_answer(store: SegmentDirectory) -> None:
+    publish(store, b"0123456789")
+    with pytest.raises(SegmentShort, match=r"ends at byte 10; it must reach byte 11"):
+        list(store.read(NAME, Span(5, 11)))
+
+
+def test_reading_what_is_not_there_raises(store: SegmentDirectory) -> None:
+    with pytest.raises(FileNotFoundError):
+        list(store.read(NAME, Span(0, 1)))
+
+
+def test_nothing_is_left_beside_a_published_segment(store: SegmentDirectory) -> None:
+    publish(store, b"0123")
+    assert names(store) == [NAME]
+
+
+def test_what_fails_on_the_way_leaves_nothing(store: SegmentDirectory) -> None:
+    def failing() -> Iterator[bytes]:
+        yield b"0123"
+        raise OSError("No space left on device")
+
+    with pytest.raises(OSError, match="No space left"), store.sole_builder(NAME):
+        store.publish(NAME, failing())
+    assert names(store) == []
+
+
+def test_a_name_appears_only_after_its_bytes_are_on_the_disk(
+    store: SegmentDirectory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    events = []
+    fsync, rename = os.fsync, Path.rename
+
+    def noted_fsync(descriptor: int) -> None:
+        target = Path(f"/proc/self/fd/{descriptor}").readlink()
+        events.append(("fsync", target.name, target.stat().st_size if target.is_file() else 0))
+        fsync(descriptor)
+
+    def noted_rename(path: Path, target: Path) -> Path:
+        events.append(("rename", target.name, path.stat().st_size))
+        return rename(path, target)
+
+    monkeypatch.setattr(os, "fsync", noted_fsync)
+    monkeypatch.setattr(Path, "rename", noted_rename)
+    publish(store, b"0123")
+    assert events == [("fsync", "00000007.part", 4), ("rename", NAME, 4), ("fsync", "segments", 0)]
+
+
+def test_builders_of_one_segment_take_turns(store: SegmentDirectory) -> None:
+    at_work: list[int] = []
+    most = []
+
+    def build() -> None:
+        for _ in range(20):
+            with store.sole_builder(NAME):
+                at_work.append(1)
+                most.append(len(at_work))
+                at_work.pop()
+
+    threads = [threading.Thread(target=build) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(30)
+    assert len(most) == 160
+    assert max(most) == 1
+    assert names(store) == []
+
+
+def test_builders_of_two_segments_do_not_wait(store: SegmentDirectory) -> None:
+    with store.sole_builder("00000001.txt"), store.sole_builder("00000002.txt"):
+        assert names(store) == ["00000001.lock", "00000002.lock"]
+
+
+def test_sweeping_removes_what_the_dead_left_and_nothing_else(store: SegmentDirectory) -> None:
+    publish(store, b"0123")
+    for leftover in ("00000008.lock", "00000008.part"):
+        (store.path / leftover).touch()
+    with store.sole_builder("00000009.txt"):
+        (store.path / "00000009.part").touch()
+        store.sweep()
+        assert names(store) == [NAME, "00000009.lock", "00000009.part"]
+
+
+def test_a_builder_goes_on_where_another_one_died(store: SegmentDirectory) -> None:
+    store.path.mkdir()
+    (store.path / "00000007.lock").touch()
+    (store.path / "00000007.part").write_bytes(b"half of something longer")
+    publish(store, b"0123")
+    assert b"".join(store.read(NAME, Span(0, 4))) == b"0123"
+    assert names(store) == [NAME]
+
+
+def test_the_first_label_stays(store: SegmentDirectory) -> None:
+    assert store.label() is None
+    assert store.set_label("one") == "one"
+    assert store.set_label("two") == "one"
+    assert store.label() == "one"
+
+
+def test_a_lock_that_was_removed_meanwhile_is_taken_anew(store: SegmentDirectory) -> None:
+    """A builder that waited for a file which is gone must not work beside one with a new file."""
+    entered = threading.Event()
+
+    def build() -> None:
+        with store.sole_builder(NAME):
+            entered.set()
+
+    store.path.mkdir()
+    path = store.path / "00000007.lock"
+    with path.open("w") as old:
+        fcntl.flock(old, fcntl.LOCK_EX)
+        thread = threading.Thread(target=build)
+        thread.start()
+        assert not entered.wait(0.2)
+        path.unlink()
+        new = path.open("w")
+        fcntl.flock(new, fcntl.LOCK_EX)
+    with new:
+        assert not entered.wait(0.2)
+    thread.join(10)
+    assert entered.is_set()
