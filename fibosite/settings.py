@@ -1,0 +1,183 @@
+"""Django's settings, and the only place that reads the environment.
+
+A value that makes no sense ends the process with a sentence that names its variable.
+"""
+
+import os
+import secrets
+import socket
+import sys
+from contextlib import suppress
+from pathlib import Path
+
+from environ import Env
+
+from sequence import conf
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+_env = Env()
+
+
+def _whole(name: str, default: int | None, least: int, most: int) -> int:
+    """The variable as a whole number from `least` to `most`."""
+    text = _env.str(name, str(default))
+    # The length comes first: int() itself refuses numbers of more than 4,300 digits.
+    if text.isascii() and text.isdigit() and len(text) < 20 and least <= int(text) <= most:
+        return int(text)
+    sys.exit(f"{name} is {text!r}; it must be a whole number from {least} to {most}.")
+
+
+def _switch(name: str) -> bool:
+    """The variable as on or off; off where it is unset."""
+    text = _env.str(name, "off").lower()
+    if text not in (*Env.BOOLEAN_TRUE_STRINGS, "off", "false", "no", "n", "0", ""):
+        sys.exit(f"{name} is {text!r}; it must be on or off.")
+    return text in Env.BOOLEAN_TRUE_STRINGS
+
+
+def _directory(name: str, default: Path) -> Path:
+    """The variable as a directory, which is made where it is missing."""
+    path = Path(_env.str(name, "") or default).resolve()
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        sys.exit(f"{name} is {str(path)!r}; it must be a directory ({error.strerror}).")
+    return path
+
+
+def _kept_secret(path: Path) -> str:
+    """The secret in the file, which is made, for its owner's eyes only, where it is missing."""
+    if not path.exists():
+        made = path.with_name(f"{path.name}.{os.getpid()}")
+        try:
+            made.touch(mode=0o600)
+            made.write_text(secrets.token_urlsafe(64))
+            # A link, unlike a rename, leaves the secret of a process that was faster.
+            with suppress(FileExistsError):
+                path.hardlink_to(made)
+            made.unlink()
+        except OSError as error:
+            sys.exit(
+                f"DJANGO_SECRET_KEY is unset, and {path} cannot be written ({error.strerror}); "
+                "set it to at least 50 random characters."
+            )
+    return path.read_text()
+
+
+# The product's own settings: sequence/conf.py describes them.
+FIBO_DATA_DIR = _directory("FIBO_DATA_DIR", BASE_DIR / "data")
+FIBO_MAX_SN = _whole("FIBO_MAX_SN", conf.MAX_SN, 0, conf.MAX_SN_LIMIT)
+FIBO_SEGMENT_BYTES = _whole(
+    "FIBO_SEGMENT_BYTES", conf.SEGMENT_BYTES, conf.LEAST_SEGMENT_BYTES, conf.MOST_SEGMENT_BYTES
+)
+FIBO_PREPOPULATE = _whole("FIBO_PREPOPULATE", min(conf.PREPOPULATE, FIBO_MAX_SN), 0, FIBO_MAX_SN)
+
+# gunicorn's: fibosite/gunicorn.conf.py gives the reasons.
+PORT = _whole("PORT", 8888, 1, 65535)
+WEB_CONCURRENCY = _whole("WEB_CONCURRENCY", 2, 1, 1024)
+
+DEBUG = _switch("DJANGO_DEBUG")
+SECRET_KEY = _env.str("DJANGO_SECRET_KEY", "") or _kept_secret(FIBO_DATA_DIR / "secret_key")
+ALLOWED_HOSTS = _env.list(
+    "DJANGO_ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]", socket.gethostname()]
+)
+
+INSTALLED_APPS = [
+    "sequence",
+    # Without autodiscovery: fibosite/urls.py does that, so that a command need not load the admin.
+    "django.contrib.admin.apps.SimpleAdminConfig",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+]
+
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+]
+
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ],
+        },
+    },
+]
+
+ROOT_URLCONF = "fibosite.urls"
+WSGI_APPLICATION = "fibosite.wsgi.application"
+
+DATABASES = {
+    "default": {
+        "ENGINE": "django.db.backends.sqlite3",
+        "NAME": FIBO_DATA_DIR / "index.sqlite3",
+        # Every thread keeps its connection: to open one costs more than a small request.
+        "CONN_MAX_AGE": None,
+        "OPTIONS": {
+            # A transaction that reads first and writes later fails at once where another one
+            # writes meanwhile, whatever the timeout: it must ask to write from the start.
+            "transaction_mode": "IMMEDIATE",
+            "timeout": 60,
+            # In WAL mode NORMAL loses no consistency: after a power cut the last rows may be
+            # gone, and their segments are then made again. The page cache is small (in KiB),
+            # as there is one for each of hundreds of threads.
+            "init_command": (
+                "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA cache_size=-256"
+            ),
+        },
+    },
+}
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+STATIC_URL = "static/"
+STATIC_ROOT = BASE_DIR / ".static"
+STORAGES = {
+    "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
+}
+
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
+    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator"},
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+]
+
+LANGUAGE_CODE = "en"
+TIME_ZONE = "UTC"
+USE_TZ = True
+
+# The admin's cookies never cross a network in the clear. Browsers count localhost as secure.
+SESSION_COOKIE_SECURE = True
+CSRF_COOKIE_SECURE = True
+# gunicorn speaks plain HTTP, to curl or to a proxy in front of it. Where that proxy ends TLS, it
+# also redirects to it and promises to keep it (HSTS): from here either would break `make serve`.
+SILENCED_SYSTEM_CHECKS = ["security.W004", "security.W008"]
+
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s: %(message)s"}},
+    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "root": {"handlers": ["console"], "level": "WARNING"},
+    "loggers": {
+        # Its own handler mails the administrators, of which there are none.
+        "django": {"handlers": [], "level": "INFO", "propagate": True},
+        # A client's mistake is answered; it needs no line in the operator's log.
+        "django.request": {"level": "ERROR"},
+        "django.security": {"level": "CRITICAL"},
+        "sequence": {"level": "INFO"},
+    },
+}

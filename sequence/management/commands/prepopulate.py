@@ -1,0 +1,89 @@
+"""Stores the first terms ahead of time; what is stored stays, so it can be stopped and resumed."""
+
+import logging
+import sys
+from argparse import ArgumentParser
+from time import monotonic
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+from django.db import DatabaseError
+from tqdm import tqdm
+
+from sequence import conf
+from sequence.build import BUILDERS
+from sequence.errors import FiboError
+from sequence.models import Segment
+from sequence.populate import missing, populate
+from sequence.text.layout import offset
+
+
+class Command(BaseCommand):
+    """manage.py prepopulate."""
+
+    help = __doc__
+    # The layout is checked when the store is opened; the other checks would take longer than 10 MB.
+    requires_system_checks = ()
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        """Adds --upto and --workers."""
+        parser.add_argument(
+            "--upto",
+            type=int,
+            default=conf.prepopulate(),
+            metavar="N",
+            help="how many terms; the last one's segment is completed (default: %(default)s)",
+        )
+        parser.add_argument(
+            "--workers",
+            type=int,
+            default=BUILDERS,
+            metavar="K",
+            help="how many segments at once (default: %(default)s)",
+        )
+
+    def handle(self, *_: Any, upto: int, workers: int, **__: Any) -> None:
+        """Populates, shows the progress and reports."""
+        if not 0 <= upto <= conf.max_sn():
+            raise CommandError(
+                f"--upto is {upto}; it must be from 0 to {conf.max_sn()}, FIBO_MAX_SN."
+            )
+        if workers < 1:
+            raise CommandError(f"--workers is {workers}; it must be at least 1.")
+        # The progress says it better.
+        logging.getLogger("sequence.build").setLevel(logging.WARNING)
+        started = monotonic()
+        try:
+            built = self._populate(upto, workers)
+        except (FiboError, OSError) as error:
+            raise CommandError(str(error)) from error
+        except DatabaseError as error:
+            raise CommandError(f"The index fails ({error}); manage.py migrate makes it.") from error
+        except KeyboardInterrupt:
+            sys.exit("Stopped; what is stored stays. The same command goes on from here.")
+        seconds = monotonic() - started
+        terms = sum(segment.term_count for segment in built)
+        length_bytes = sum(segment.length_bytes for segment in built)
+        self.stdout.write(
+            f"The first {upto:,} terms are stored: built {terms:,} terms, {length_bytes:,} bytes "
+            f"in {seconds:.2f} s, {length_bytes / seconds / 1e6:,.0f} MB/s."
+        )
+
+    def _populate(self, upto: int, workers: int) -> list[Segment]:
+        numbers = missing(upto)
+        layout = conf.layout()
+        spans = (layout.terms(number) for number in numbers)
+        total_bytes = sum(offset(terms.stop) - offset(terms.start) for terms in spans)
+        built = []
+        with tqdm(
+            total=total_bytes, unit="B", unit_scale=True, disable=None, dynamic_ncols=True
+        ) as bar:
+            for segment in populate(numbers, workers):
+                built.append(segment)
+                bar.update(segment.length_bytes)
+                if bar.disable:  # not a terminal
+                    self.stdout.write(
+                        f"{segment}, terms {segment.first_term:,} to {segment.last_term:,}, "
+                        f"{segment.length_bytes:,} bytes ({len(built)} of {len(numbers)})"
+                    )
+        return built

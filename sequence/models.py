@@ -1,0 +1,125 @@
+"""The index: which segment holds each term, and where in it."""
+
+from collections.abc import Sequence
+from itertools import islice, pairwise
+from threading import Lock
+
+from django.db import connection, models, transaction
+from django.db.models import F, Sum
+
+from sequence.text.span import Span
+
+
+class SegmentQuerySet(models.QuerySet["Segment"]):
+    """Questions about the stored segments."""
+
+    def totals(self) -> dict[str, int]:
+        """Over all of them: `segments`, `terms`, `bytes` and `digits`, as counts."""
+        found = self.aggregate(
+            segments=models.Count("number"), terms=Sum("term_count"), bytes=Sum("length_bytes")
+        )
+        totals = {name: value or 0 for name, value in found.items()}
+        return totals | {"digits": totals["bytes"] - totals["terms"]}
+
+
+class Segment(models.Model):
+    """A stored segment: its row means that its bytes are on the disk."""
+
+    number = models.PositiveBigIntegerField(primary_key=True)
+    name = models.CharField(max_length=64, unique=True)
+    first_term = models.PositiveBigIntegerField(unique=True)
+    term_count = models.PositiveBigIntegerField()
+    start_offset = models.PositiveBigIntegerField(unique=True)
+    length_bytes = models.PositiveBigIntegerField()
+    block_checksums = models.BinaryField(help_text="CRC-32 of each MiB, 4 bytes big-endian each")
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    objects = SegmentQuerySet.as_manager()
+
+    class Meta:
+        ordering = ("number",)
+        constraints = (
+            models.CheckConstraint(name="segment_has_terms", condition=models.Q(term_count__gte=1)),
+            # A term has at least a digit and a space.
+            models.CheckConstraint(
+                name="segment_has_bytes", condition=models.Q(length_bytes__gte=2 * F("term_count"))
+            ),
+        )
+
+    def __str__(self) -> str:
+        return f"segment {self.number}"
+
+    @property
+    def last_term(self) -> int:
+        """The last term that it holds."""
+        return self.first_term + self.term_count - 1
+
+    @property
+    def digits(self) -> int:
+        """How many digits it holds: its bytes without the spaces."""
+        return self.length_bytes - self.term_count
+
+    @property
+    def span(self) -> Span:
+        """Its bytes in the text."""
+        return Span(self.start_offset, self.start_offset + self.length_bytes)
+
+
+class TermQuerySet(models.QuerySet["Term"]):
+    """Questions about the stored terms."""
+
+    def stop_offset(self, n: int) -> int | None:
+        """The offset just after term n and its space, as stored; None where it is not stored."""
+        return (
+            self.filter(n=n)
+            .values_list(F("segment__start_offset") + F("position") + F("digits") + 1, flat=True)
+            .first()
+        )
+
+
+class Term(models.Model):
+    """Where a stored term lies: `digits` bytes from `position` of its segment on, then a space."""
+
+    # An IntegerField, as SQLite keeps the rows in the order of a key that it calls INTEGER.
+    n = models.IntegerField(primary_key=True)
+    # No index: a segment's terms are found by n, and that index would double the table.
+    segment = models.ForeignKey(Segment, models.CASCADE, related_name="terms", db_index=False)
+    position = models.PositiveBigIntegerField()
+    digits = models.PositiveBigIntegerField()
+
+    objects = TermQuerySet.as_manager()
+
+    class Meta:
+        constraints = (
+            models.CheckConstraint(name="term_has_digits", condition=models.Q(digits__gte=1)),
+        )
+
+    def __str__(self) -> str:
+        return f"F({self.n})"
+
+
+ROWS_AT_ONCE = 500
+"""Fewer than start Python's garbage collection, which would look at all that Django loaded."""
+
+# SQLite has one writer at a time, and others sleep for up to 100 ms before they look again.
+_inserting = Lock()
+
+
+def insert(segment: Segment, positions: Sequence[int]) -> None:
+    """Writes the rows of a segment and of its terms, all or none.
+
+    `positions` are those of its terms in bytes, and then the segment's length: `adder.positions`.
+    """
+    rows = (
+        (n, segment.number, start, stop - start - 1)
+        for n, (start, stop) in enumerate(pairwise(positions), segment.first_term)
+    )
+    with _inserting, transaction.atomic(), connection.cursor() as cursor:
+        segment.save(force_insert=True)
+        # Plain SQL: model instances would take longer than to make the text.
+        while batch := list(islice(rows, ROWS_AT_ONCE)):
+            cursor.executemany(
+                f"INSERT INTO {Term._meta.db_table} (n, segment_id, position, digits)"  # noqa: S608
+                " VALUES (%s, %s, %s, %s)",
+                batch,
+            )

@@ -1,0 +1,29 @@
+"""Fills the store ahead of time."""
+
+from collections.abc import Generator
+from concurrent.futures import ThreadPoolExecutor, as_completed
+
+from sequence import conf
+from sequence.build import build_in_thread, store
+from sequence.models import Segment
+from sequence.text.span import Span
+
+
+def missing(upto: int) -> list[int]:
+    """The numbers of the segments that the first `upto` terms need and that are not stored."""
+    stored = set(Segment.objects.values_list("number", flat=True))
+    return [n for n in conf.layout().numbers(Span(0, upto)) if n not in stored]
+
+
+def populate(numbers: list[int], workers: int) -> Generator[Segment]:
+    """Builds the segments, `workers` at once, and yields each when it is stored.
+
+    Can be stopped at any time; what is stored by then stays. Raises what `build` raises.
+    """
+    store().sweep()
+    pool = ThreadPoolExecutor(workers, thread_name_prefix="populate")
+    try:
+        for built in as_completed([pool.submit(build_in_thread, n) for n in numbers]):
+            yield built.result()
+    finally:
+        pool.shutdown(cancel_futures=True)

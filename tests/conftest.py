@@ -1,0 +1,126 @@
+"""A store of each test's own, and real servers."""
+
+import os
+import socket
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from http.client import HTTPConnection, HTTPResponse
+from pathlib import Path
+
+import hypothesis
+import pytest
+from pytest_django.fixtures import Settings
+
+hypothesis.settings.register_profile("fibo", deadline=None)
+hypothesis.settings.load_profile("fibo")
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture
+def data_dir(tmp_path: Path, settings: Settings) -> Path:
+    """An empty data directory that the settings name."""
+    settings.FIBO_DATA_DIR = tmp_path
+    return tmp_path
+
+
+def manage(data_dir: Path, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
+    """What `manage.py` printed and returned, as a process of its own."""
+    return subprocess.run(
+        [sys.executable, "manage.py", *arguments],
+        cwd=ROOT,
+        env=environment(data_dir, **variables),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def environment(data_dir: Path, **variables: str) -> dict[str, str]:
+    """The environment of a process that uses the real settings and this data directory."""
+    ours = ("FIBO_", "DJANGO_", "PORT", "WEB_CONCURRENCY")
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
+    return kept | {"FIBO_DATA_DIR": str(data_dir)} | variables
+
+
+class Server:
+    """A gunicorn on a free loopback port, as `make serve` starts it."""
+
+    def __init__(self, data_dir: Path, **variables: str) -> None:
+        self.data_dir = data_dir
+        self.log = data_dir / "server.log"
+        migrated = manage(data_dir, "migrate", "--verbosity=0", **variables)
+        assert migrated.returncode == 0, migrated.stderr
+        with (
+            socket.create_server(("127.0.0.1", 0), backlog=1024) as listener,
+            self.log.open("w") as log,
+        ):
+            self.port = listener.getsockname()[1]
+            self.process = subprocess.Popen(
+                [
+                    *(sys.executable, "-m", "gunicorn", "--config=fibosite/gunicorn.conf.py"),
+                    f"--bind=fd://{listener.fileno()}",
+                ],
+                cwd=ROOT,
+                env=environment(data_dir, **variables),
+                pass_fds=[listener.fileno()],
+                stderr=log,
+            )
+
+    def connect(self) -> HTTPConnection:
+        """A new connection."""
+        return HTTPConnection("127.0.0.1", self.port, timeout=120)
+
+    @contextmanager
+    def asked(self, target: str, method: str = "GET", **headers: str) -> Iterator[HTTPResponse]:
+        """The answer, its body still to be read; the connection is closed at the end."""
+        connection = self.connect()
+        try:
+            named = {name.replace("_", "-"): value for name, value in headers.items()}
+            connection.request(method, target, headers=named)
+            with connection.getresponse() as response:
+                yield response
+        finally:
+            connection.close()
+
+    def get(
+        self, target: str, method: str = "GET", **headers: str
+    ) -> tuple[int, dict[str, str], bytes]:
+        """Status, headers and body of the answer."""
+        with self.asked(target, method, **headers) as response:
+            return response.status, dict(response.getheaders()), response.read()
+
+    def stop(self) -> int:
+        """Ends it as an operator would, and returns its exit status."""
+        self.process.terminate()
+        return self.process.wait(30)
+
+
+@contextmanager
+def served(data_dir: Path, **variables: str) -> Iterator[Server]:
+    """A server on the data directory, which is made, for as long as it is needed."""
+    data_dir.mkdir(exist_ok=True)
+    server = Server(data_dir, **variables)
+    try:
+        # The listener was there before the server: the first request waits until it is up.
+        assert server.get("/livez")[0] == 200, server.log.read_text()
+        yield server
+    finally:
+        if server.process.poll() is None:
+            server.stop()
+
+
+@pytest.fixture(scope="session")
+def shared_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """One server for all tests that only ask."""
+    with served(tmp_path_factory.mktemp("shared") / "data") as server:
+        yield server
+
+
+@pytest.fixture
+def serve(tmp_path: Path) -> Iterator[Callable[..., Server]]:
+    """Starts a server on a data directory of its own."""
+    with ExitStack() as stack:
+        yield lambda **variables: stack.enter_context(served(tmp_path / "data", **variables))

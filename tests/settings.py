@@ -1,0 +1,19 @@
+"""The real settings with a data directory and small segments of the tests' own."""
+
+import atexit
+import os
+import shutil
+import tempfile
+from pathlib import Path
+
+_directory = tempfile.mkdtemp(prefix="fibo-tests-")
+atexit.register(shutil.rmtree, _directory, ignore_errors=True)
+os.environ["FIBO_DATA_DIR"] = _directory
+os.environ["FIBO_SEGMENT_BYTES"] = "4096"
+
+from fibosite.settings import *  # noqa: E402, F403
+from fibosite.settings import DATABASES  # noqa: E402
+
+# A file and not memory, as builders in other threads must see it.
+DATABASES["default"]["TEST"] = {"NAME": Path(_directory) / "test.sqlite3"}
+PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]

@@ -1,0 +1,128 @@
+import zlib
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+from pytest_django.fixtures import Settings
+
+from sequence import build, conf, models
+from sequence.build import build_in_thread, soon, store
+from sequence.errors import LayoutMismatch, SumMismatch
+from sequence.models import Segment, Term
+from sequence.text import compute
+from sequence.text.layout import offset
+from sequence.text.span import Span
+from tests import oracle
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def files(data_dir: Path) -> list[str]:
+    return sorted(path.name for path in (data_dir / "segments").iterdir())
+
+
+@pytest.mark.parametrize("number", [0, 1, 5])
+def test_a_segment_is_made_from_its_number_alone(data_dir: Path, number: int) -> None:
+    segment = build.build(number)
+    terms = conf.layout().terms(number)
+    content = (data_dir / "segments" / segment.name).read_bytes()
+    assert content == oracle.text(*terms)
+    assert (segment.first_term, segment.last_term) == (terms.start, terms.stop - 1)
+    assert segment.span == (offset(terms.start), offset(terms.stop))
+    assert segment.digits == len(content.replace(b" ", b""))
+    assert bytes(segment.block_checksums) == zlib.crc32(content).to_bytes(4, "big")
+    assert Term.objects.count() == terms.length
+    assert Segment.objects.get() == segment
+
+
+def test_a_stored_segment_is_not_made_again(
+    data_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = build.build(2)
+    monkeypatch.setattr(build, "compute", None)
+    assert build.build(2).created_at == made.created_at
+
+
+def test_many_who_ask_at_once_get_the_one_that_was_made(
+    data_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    runs = []
+
+    def noted(terms: Span) -> Iterator[memoryview]:
+        runs.append(terms)
+        return compute.compute(terms)
+
+    monkeypatch.setattr(build, "compute", noted)
+    with ThreadPoolExecutor(16) as pool:
+        built = list(pool.map(build_in_thread, [0, 1, 2, 3] * 8))
+    assert len(runs) == 4
+    assert [segment.number for segment in built] == [0, 1, 2, 3] * 8
+
+
+def test_asking_soon_builds_once_and_answers_at_once_when_stored(data_dir: Path) -> None:
+    first, second = soon(1), soon(1)
+    assert first.result(30) == second.result(30)
+    assert Segment.objects.count() == 1
+    assert soon(1).done()
+
+
+def test_a_failing_build_leaves_neither_file_nor_row(
+    data_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def failing(_: object) -> object:
+        yield memoryview(b"0 1 ")
+        raise SumMismatch(7)
+
+    monkeypatch.setattr(build, "compute", failing)
+    with pytest.raises(SumMismatch):
+        build.build(0)
+    assert files(data_dir) == ["layout.json"]
+    assert not Segment.objects.exists()
+    monkeypatch.undo()
+
+
+def test_bytes_without_their_rows_are_made_again(
+    data_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As after a power cut between the rename and the commit."""
+
+    def no_power(*_: object) -> None:
+        raise SystemExit
+
+    with monkeypatch.context() as patch:
+        patch.setattr(models, "insert", no_power)
+        with pytest.raises(SystemExit):
+            build.build(0)
+    assert files(data_dir) == ["00000000.txt", "layout.json"]
+    assert not Segment.objects.exists()
+    segment = build.build(0)
+    assert (data_dir / "segments" / segment.name).read_bytes() == oracle.text(
+        *conf.layout().terms(0)
+    )
+
+
+def test_a_store_of_another_layout_is_refused_and_not_touched(
+    data_dir: Path, settings: Settings
+) -> None:
+    build.build(0)
+    before = {name: (data_dir / "segments" / name).stat().st_mtime_ns for name in files(data_dir)}
+    settings.FIBO_SEGMENT_BYTES = 8192
+    with pytest.raises(LayoutMismatch, match=r'"segment_bytes": 4096.*"segment_bytes": 8192'):
+        store()
+    with pytest.raises(LayoutMismatch):
+        build.build(1)
+    after = {name: (data_dir / "segments" / name).stat().st_mtime_ns for name in files(data_dir)}
+    assert before == after
+    settings.FIBO_SEGMENT_BYTES = 4096
+    assert store().label() == conf.layout().label
+
+
+def test_a_store_that_another_process_labelled_meanwhile_is_refused(
+    data_dir: Path, settings: Settings
+) -> None:
+    store()
+    (data_dir / "segments").mkdir()
+    (data_dir / "segments" / "layout.json").write_text('{"layout_version": 0}')
+    with pytest.raises(LayoutMismatch, match="layout_version"):
+        build.build(0)

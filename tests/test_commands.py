@@ -1,0 +1,171 @@
+"""The commands as processes of their own."""
+
+import json
+import os
+import pty
+import re
+import signal
+import subprocess
+import sys
+import termios
+from pathlib import Path
+
+import pytest
+
+from tests import oracle
+from tests.conftest import ROOT, environment, manage
+
+SMALL = {"FIBO_SEGMENT_BYTES": "20000"}
+
+
+@pytest.fixture
+def migrated(tmp_path: Path) -> Path:
+    assert manage(tmp_path, "migrate", "--verbosity=0", **SMALL).returncode == 0
+    return tmp_path
+
+
+def text(data_dir: Path) -> bytes:
+    return b"".join(path.read_bytes() for path in sorted((data_dir / "segments").glob("*.txt")))
+
+
+def test_prepopulate_stores_reports_and_has_nothing_to_do_again(migrated: Path) -> None:
+    first = manage(migrated, "prepopulate", "--upto=1000", "--workers=2", **SMALL)
+    assert (first.returncode, first.stderr) == (0, "")
+    *progress, closing = first.stdout.splitlines()
+    assert len(progress) == 6
+    assert re.fullmatch(r"segment \d, terms [\d,]+ to [\d,]+, [\d,]+ bytes \(6 of 6\)", progress[5])
+    count = len(text(migrated).split())
+    assert re.fullmatch(
+        rf"The first 1,000 terms are stored: built {count:,} terms, {len(text(migrated)):,} bytes "
+        r"in \d+\.\d\d s, [\d,]+ MB/s\.",
+        closing,
+    )
+    assert text(migrated) == oracle.text(0, count)
+    again = manage(migrated, "prepopulate", "--upto=1000", **SMALL)
+    assert "built 0 terms, 0 bytes" in again.stdout
+
+
+def test_prepopulate_stores_ten_thousand_terms_unless_told(migrated: Path) -> None:
+    found = manage(migrated, "prepopulate", FIBO_SEGMENT_BYTES="4000000")
+    assert "The first 10,000 terms are stored" in found.stdout
+    found = manage(migrated, "prepopulate", FIBO_SEGMENT_BYTES="4000000", FIBO_PREPOPULATE="7")
+    assert "The first 7 terms are stored" in found.stdout
+
+
+def test_prepopulate_draws_a_bar_on_a_terminal(migrated: Path) -> None:
+    ours, theirs = pty.openpty()
+    termios.tcsetwinsize(theirs, (24, 80))
+    subprocess.run(
+        [sys.executable, "manage.py", "prepopulate", "--upto=1000"],
+        cwd=ROOT,
+        env=environment(migrated, **SMALL),
+        stderr=theirs,
+        stdout=subprocess.DEVNULL,
+        check=True,
+    )
+    os.close(theirs)
+    assert "100%" in os.read(ours, 65536).decode()
+    os.close(ours)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["--upto=-1"], "--upto is -1; it must be from 0 to 100000, FIBO_MAX_SN."),
+        (["--upto=100001"], "--upto is 100001; it must be from 0 to 100000, FIBO_MAX_SN."),
+        (["--workers=0"], "--workers is 0; it must be at least 1."),
+    ],
+)
+def test_prepopulate_refuses_in_a_sentence(
+    migrated: Path, arguments: list[str], sentence: str
+) -> None:
+    found = manage(migrated, "prepopulate", *arguments, **SMALL)
+    assert (found.returncode, found.stderr) == (1, f"CommandError: {sentence}\n")
+
+
+@pytest.mark.parametrize("command", ["prepopulate", "segments"])
+def test_without_an_index_the_commands_say_how_to_make_it(tmp_path: Path, command: str) -> None:
+    found = manage(tmp_path, command)
+    assert found.returncode == 1
+    assert "manage.py migrate makes it." in found.stderr
+    assert "Traceback" not in found.stderr
+
+
+def test_a_killed_prepopulate_is_completed_by_the_next(migrated: Path) -> None:
+    command = [sys.executable, "manage.py", "prepopulate", "--upto=20000", "--workers=3"]
+    with subprocess.Popen(
+        command, cwd=ROOT, env=environment(migrated, **SMALL), stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout
+        for _ in range(20):
+            process.stdout.readline()
+        process.kill()
+    complete = manage(migrated, "prepopulate", "--upto=6000", **SMALL)
+    assert complete.returncode == 0, complete.stderr
+    left = {path.suffix for path in (migrated / "segments").iterdir()}
+    assert left == {".txt", ".json"}
+    assert text(migrated).startswith(oracle.text(0, 6000))
+
+
+def test_an_interrupted_prepopulate_says_how_to_go_on(migrated: Path) -> None:
+    command = [sys.executable, "manage.py", "prepopulate", "--upto=60000"]
+    with subprocess.Popen(
+        command,
+        cwd=ROOT,
+        env=environment(migrated, **SMALL),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stdout
+        process.stdout.readline()
+        process.send_signal(signal.SIGINT)
+        _, errors = process.communicate(timeout=30)
+    assert process.returncode == 1
+    assert errors == "Stopped; what is stored stays. The same command goes on from here.\n"
+
+
+def test_segments_prints_the_table_and_its_totals(migrated: Path) -> None:
+    manage(migrated, "prepopulate", "--upto=1000", **SMALL)
+    found = manage(migrated, "segments", **SMALL)
+    head, *rows, totals = found.stdout.splitlines()
+    assert head.split()[0] == "segment"
+    assert [row.split()[0] for row in rows] == ["0", "1", "2", "3", "4", "5"]
+    content = text(migrated)
+    count = len(content.split())
+    assert totals == (
+        f"6 segments, {count:,} terms, {len(content):,} bytes, {len(content) - count:,} digits."
+    )
+
+
+@pytest.mark.parametrize("command", ["prepopulate", "segments", "check", "migrate"])
+def test_a_store_of_another_layout_is_refused_and_not_touched(migrated: Path, command: str) -> None:
+    manage(migrated, "prepopulate", "--upto=100", **SMALL)
+
+    def snapshot() -> dict[str, int]:
+        paths = [*(migrated / "segments").iterdir(), migrated / "index.sqlite3"]
+        return {path.name: path.stat().st_mtime_ns for path in paths}
+
+    before = snapshot()
+    found = manage(migrated, command, FIBO_SEGMENT_BYTES="30000")
+    assert found.returncode == 1
+    kept = json.dumps({"layout_version": 1, "segment_bytes": 20000})
+    asked = json.dumps({"layout_version": 1, "segment_bytes": 30000})
+    assert f"was made with {kept}, and the settings ask for {asked}" in found.stderr
+    assert "Traceback" not in found.stderr
+    assert snapshot() == before
+
+
+def test_eight_prepopulates_at_once_build_each_segment_once(migrated: Path) -> None:
+    command = [sys.executable, "manage.py", "prepopulate", "--upto=2000", "--workers=2"]
+    processes = [
+        subprocess.Popen(
+            command, cwd=ROOT, env=environment(migrated, **SMALL), stdout=subprocess.PIPE
+        )
+        for _ in range(8)
+    ]
+    for process in processes:
+        process.communicate(timeout=60)
+        assert process.returncode == 0
+    assert text(migrated).startswith(oracle.text(0, 2000))
+    assert {path.suffix for path in (migrated / "segments").iterdir()} == {".txt", ".json"}

@@ -1,0 +1,52 @@
+from pathlib import Path
+
+import pytest
+
+from sequence import conf, populate
+from sequence.models import Segment, Term
+from sequence.text.span import Span
+from tests import oracle
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def stored_text(data_dir: Path) -> bytes:
+    names = Segment.objects.order_by("number").values_list("name", flat=True)
+    return b"".join((data_dir / "segments" / name).read_bytes() for name in names)
+
+
+@pytest.mark.parametrize("upto", [0, 1, 2, 300, 1500])
+def test_the_segments_of_the_first_terms_are_stored(data_dir: Path, upto: int) -> None:
+    built = list(populate.populate(populate.missing(upto), 3))
+    assert sorted(segment.number for segment in built) == list(conf.layout().numbers(Span(0, upto)))
+    text = stored_text(data_dir)
+    assert text == oracle.text(0, Term.objects.count())
+    assert Term.objects.count() >= upto
+    assert populate.missing(upto) == []
+
+
+def test_only_what_is_missing_is_built(data_dir: Path) -> None:
+    list(populate.populate([1, 3], 2))
+    assert populate.missing(1500) == [
+        number for number in conf.layout().numbers(Span(0, 1500)) if number not in (1, 3)
+    ]
+
+
+def test_what_is_stored_when_it_is_stopped_stays(data_dir: Path) -> None:
+    numbers = populate.missing(3000)
+    run = populate.populate(numbers, 1)
+    next(run)
+    run.close()
+    stored = Segment.objects.count()
+    assert 1 <= stored < len(numbers)
+    list(populate.populate(populate.missing(3000), 4))
+    assert stored_text(data_dir)[: len(oracle.text(0, 3000))] == oracle.text(0, 3000)
+
+
+def test_leftovers_of_the_dead_are_swept(data_dir: Path) -> None:
+    segments = data_dir / "segments"
+    segments.mkdir()
+    for name in ("00000099.lock", "00000099.part"):
+        (segments / name).touch()
+    list(populate.populate([0], 1))
+    assert sorted(path.name for path in segments.iterdir()) == ["00000000.txt", "layout.json"]
