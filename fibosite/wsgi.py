@@ -1,0 +1,18 @@
+"""The WSGI application, which starts only where Django's checks find no error."""
+
+import os
+import sys
+
+from django.core.checks import run_checks
+from django.core.wsgi import get_wsgi_application
+from django.db import connections
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "fibosite.settings")
+
+application = get_wsgi_application()
+
+# Django's commands make the checks, and WSGI servers do not.
+if errors := [message for message in run_checks() if message.is_serious()]:
+    sys.exit("\n".join(str(error.msg) for error in errors))
+# The workers that are forked from here open connections of their own.
+connections.close_all()

@@ -1,0 +1,67 @@
+"""The stored segments for the operator, to look at and not to touch."""
+
+from typing import Any
+
+from django.contrib import admin
+from django.db.models import Model, QuerySet
+from django.http import HttpRequest, HttpResponse
+
+from sequence.models import Segment
+
+admin.site.site_header = admin.site.site_title = "FiboService"
+admin.site.index_title = "The store"
+
+
+@admin.register(Segment)
+class SegmentAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
+    """The segments with their totals; derived data, so there is nothing to edit."""
+
+    list_display = ("number", "terms", "bytes", "digits", "offset", "created_at")
+    fields = ("number", "name", "terms", "bytes", "digits", "offset", "created_at")
+    readonly_fields = fields
+    search_fields = ("=number",)
+    search_help_text = "The number of a segment"
+    list_per_page = 100
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Segment]:
+        """The segments without their checksums, which are long."""
+        return super().get_queryset(request).defer("block_checksums")
+
+    @admin.display(ordering="first_term")
+    def terms(self, segment: Segment) -> str:
+        """The first and the last term."""
+        return f"{segment.first_term:,} – {segment.last_term:,}"
+
+    @admin.display(ordering="length_bytes")
+    def bytes(self, segment: Segment) -> str:
+        """The length."""
+        return f"{segment.length_bytes:,}"
+
+    @admin.display(description="digits")
+    def digits(self, segment: Segment) -> str:
+        """How many digits the terms have together."""
+        return f"{segment.digits:,}"
+
+    @admin.display(description="offset in the text", ordering="start_offset")
+    def offset(self, segment: Segment) -> str:
+        """The offset of the first byte."""
+        return f"{segment.start_offset:,}"
+
+    def changelist_view(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """The list, with the totals over the store."""
+        totals = {name: f"{total:,}" for name, total in Segment.objects.totals().items()}
+        return super().changelist_view(request, {"totals": totals} | (extra_context or {}))
+
+    def has_add_permission(self, *_: Any) -> bool:
+        """Segments are built, not added."""
+        return False
+
+    def has_change_permission(self, *_: Any) -> bool:
+        """Segments never change."""
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        """A row without its file, or a file without its row, would be a lie."""
+        return False
