@@ -1,0 +1,64 @@
+# The menu. `make serve` and `make test` need python3 (3.11 or newer) and make, nothing else.
+
+PYTHON ?= python3
+UPTO ?= 100000
+MANAGE = .venv/bin/python manage.py
+
+.PHONY: help serve populate test drill lint format bench clean
+
+help: ## this list
+	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+serve: .static/staticfiles.json ## install, migrate, populate the first terms and serve on $PORT
+	$(MANAGE) migrate --verbosity 0
+	$(MANAGE) prepopulate
+	exec .venv/bin/gunicorn --config fibosite/gunicorn.conf.py
+
+populate: .venv/serve ## store the first 100,000 terms, or UPTO=N
+	$(MANAGE) migrate --verbosity 0
+	$(MANAGE) prepopulate --upto $(UPTO)
+
+test: .venv/develop .static/staticfiles.json ## install what the tests need and run them all
+	.venv/bin/coverage run -m pytest
+	.venv/bin/coverage report --skip-covered
+
+drill: .venv/develop .static/staticfiles.json ## the tests that take minutes, at 100,000 terms
+	.venv/bin/python -m pytest -m drill
+
+lint: .venv/develop ## ruff, mypy, and Django's own checks as deployed
+	.venv/bin/ruff check .
+	.venv/bin/ruff format --check .
+	.venv/bin/mypy
+	$(MANAGE) check --deploy --fail-level WARNING
+	$(MANAGE) makemigrations --check --dry-run
+
+format: .venv/develop ## let ruff lay out the code
+	.venv/bin/ruff format .
+	.venv/bin/ruff check --fix .
+
+bench: .venv/develop ## measure; the results are printed
+	for script in benchmarks/*.py; do .venv/bin/python $$script || exit 1; done
+
+clean: ## remove what make made, but for the data
+	rm -rf .venv .static .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage
+
+.venv/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "FiboService needs Python 3.11 or newer; $(PYTHON) is $$($(PYTHON) --version 2>&1)."; exit 1; }
+	@# Debian keeps the part of Python that makes environments in a package of its own.
+	@$(PYTHON) -c 'import ensurepip' 2>/dev/null || \
+	  { test "$$(id -u)" = 0 && apt-get update -qq && apt-get install -y -qq python3-venv; } || \
+	  { echo "$(PYTHON) cannot make environments: install Debian's package python3-venv."; exit 1; }
+	$(PYTHON) -m venv .venv
+
+.venv/serve: requirements.txt | .venv/bin/python
+	.venv/bin/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
+	@touch $@
+
+.venv/develop: requirements-dev.txt .venv/serve
+	.venv/bin/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	@touch $@
+
+.static/staticfiles.json: .venv/serve $(shell find sequence/static -type f 2>/dev/null)
+	$(MANAGE) collectstatic --no-input --clear --verbosity 0
+	@touch $@
