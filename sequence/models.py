@@ -1,7 +1,7 @@
 """The index: which segment holds each term, and where in it."""
 
+import json
 from collections.abc import Sequence
-from itertools import islice, pairwise
 from threading import Lock
 
 from django.db import connection, models, transaction
@@ -98,9 +98,6 @@ class Term(models.Model):
         return f"F({self.n})"
 
 
-ROWS_AT_ONCE = 500
-"""Fewer than start Python's garbage collection, which would look at all that Django loaded."""
-
 # SQLite has one writer at a time, and others sleep for up to 100 ms before they look again.
 _inserting = Lock()
 
@@ -110,16 +107,18 @@ def insert(segment: Segment, positions: Sequence[int]) -> None:
 
     `positions` are those of its terms in bytes, and then the segment's length: `adder.positions`.
     """
-    rows = (
-        (n, segment.number, start, stop - start - 1)
-        for n, (start, stop) in enumerate(pairwise(positions), segment.first_term)
-    )
     with _inserting, transaction.atomic(), connection.cursor() as cursor:
         segment.save(force_insert=True)
-        # Plain SQL: model instances would take longer than to make the text.
-        while batch := list(islice(rows, ROWS_AT_ONCE)):
-            cursor.executemany(
-                f"INSERT INTO {Term._meta.db_table} (n, segment_id, position, digits)"  # noqa: S608
-                " VALUES (%s, %s, %s, %s)",
-                batch,
-            )
+        # One statement: row by row, each would let Python's lock go and wait for it among the
+        # threads that stream. The last position, the segment's end, is no term's.
+        cursor.execute(
+            f"INSERT INTO {Term._meta.db_table} (n, segment_id, position, digits)"  # noqa: S608
+            " SELECT %s + key, %s, value, lead(value) OVER (ORDER BY key) - value - 1"
+            " FROM json_each(%s) ORDER BY key LIMIT %s",
+            [
+                segment.first_term,
+                segment.number,
+                json.dumps(list(positions)),
+                segment.term_count,
+            ],
+        )

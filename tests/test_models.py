@@ -24,7 +24,7 @@ def test_the_rows_of_a_segment_place_each_of_its_terms() -> None:
 
 
 def test_many_rows_are_written_whole() -> None:
-    count = 3 * models.ROWS_AT_ONCE + 1
+    count = 30_000
     models.insert(segment(term_count=count, length_bytes=2 * count), range(0, 2 * count + 1, 2))
     assert Term.objects.count() == count
 

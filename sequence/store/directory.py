@@ -4,10 +4,14 @@ import fcntl
 import os
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
+from ctypes import CDLL, c_int64
 from pathlib import Path
 
 from sequence.errors import SegmentShort
 from sequence.text.span import Span
+
+_sync_file_range = getattr(CDLL(None), "sync_file_range", None)
+SYNC_FILE_RANGE_WRITE = 2
 
 CHUNK_BYTES = 256 * 1024
 """How much is read at a time: benchmarks/warm_stream.py compares lengths."""
@@ -62,7 +66,9 @@ class SegmentDirectory:
         try:
             with part.open("wb") as file:
                 for piece in pieces:
+                    begin = file.tell()
                     file.write(piece)
+                    _start_writing(file.fileno(), Span(begin, file.tell()))
                 file.flush()
                 # Never tried again: after a failed fsync the kernel counts the pages as written.
                 os.fsync(file.fileno())
@@ -109,6 +115,17 @@ class SegmentDirectory:
             os.fsync(directory)
         finally:
             os.close(directory)
+
+
+def _start_writing(descriptor: int, span: Span) -> None:
+    """Has the disk begin with the span while the next one is computed; promises nothing.
+
+    Linux's sync_file_range(2); elsewhere all is left to fsync.
+    """
+    if _sync_file_range:
+        _sync_file_range(
+            descriptor, c_int64(span.start), c_int64(span.length), SYNC_FILE_RANGE_WRITE
+        )
 
 
 def _is_at(path: Path, descriptor: int) -> bool:
