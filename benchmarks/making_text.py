@@ -1,0 +1,218 @@
+"""Compares ways to make the text of 100,000 terms, then lengths of a piece, threads and processes.
+
+All sides make the bytes of each term and drop them. Only ours writes the spaces between them, and
+only ours finds its first two terms within the time.
+"""
+
+import hashlib
+import multiprocessing
+import sys
+import threading
+from argparse import ArgumentParser
+from collections.abc import Callable, Iterator
+from decimal import Context, Decimal, Inexact
+from functools import partial
+from time import perf_counter
+
+import gmpy2
+from bench import TERMS, TEXT_BYTES, TEXT_SHA256, heading, in_turn, report
+
+from sequence.text import compute as compute_module
+from sequence.text import doubling
+from sequence.text.compute import compute
+from sequence.text.layout import offset
+from sequence.text.span import Span
+
+LAST_TERMS = 2_000
+HALVES = (Span(0, 70_711), Span(70_711, TERMS))
+"""As many bytes each, to within one term: the length grows with the square of the terms."""
+
+COPIED_BYTES = 64 * 1024 * 1024
+PIECE_LENGTHS_KIB = (256, 512, 1024, 2048, 4096)
+
+Pieces = Iterator[bytes | memoryview]
+
+
+def with_ours(terms: Span) -> Pieces:
+    """The text by this project."""
+    yield from compute(terms)
+
+
+def with_decimal(terms: Span) -> Pieces:
+    """The digits of each term by the standard library's decimal."""
+    exact = Context(prec=TERMS // 4, traps=[Inexact])
+    a, b = (Decimal(digits.decode()) for digits in doubling.pair(terms.start))
+    for _ in range(terms.length):
+        yield str(a).encode()
+        a, b = b, exact.add(a, b)
+
+
+def with_gmpy2(terms: Span) -> Pieces:
+    """The digits of each term by GMP."""
+    a, b = gmpy2.fib(terms.start), gmpy2.fib(terms.start + 1)
+    for _ in range(terms.length):
+        yield a.digits().encode()
+        a, b = b, a + b
+
+
+def with_str(terms: Span) -> Pieces:
+    """The digits of each term by `str`, as the original made them."""
+    a, b = int(gmpy2.fib(terms.start)), int(gmpy2.fib(terms.start + 1))
+    for _ in range(terms.length):
+        yield str(a).encode()
+        a, b = b, a + b
+
+
+SIDES: dict[str, Callable[[Span], Pieces]] = {
+    "ours": with_ours,
+    "decimal": with_decimal,
+    "gmpy2": with_gmpy2,
+    "str(int)": with_str,
+}
+
+
+def seconds_to_make(side: str, terms: Span) -> float:
+    """How long the side takes."""
+    doubling.pair.cache_clear()
+    pieces = SIDES[side](terms)
+    made = 0
+    started = perf_counter()
+    if side != "ours":
+        made = len(next(pieces))  # with the first two terms, which others are given
+        started = perf_counter()
+    for piece in pieces:
+        made += len(piece)
+    seconds = perf_counter() - started
+    spaces = 0 if side == "ours" else terms.length
+    assert made + spaces == offset(terms.stop) - offset(terms.start)
+    return seconds
+
+
+def seconds_to_copy() -> float:
+    """How long as many bytes take to copy."""
+    source, target = bytearray(COPIED_BYTES), memoryview(bytearray(COPIED_BYTES))
+    source[:], target[:] = b"1" * COPIED_BYTES, b"2" * COPIED_BYTES  # memory there is
+    left, readable = TEXT_BYTES, memoryview(source)
+    started = perf_counter()
+    while left:
+        length = min(left, COPIED_BYTES)
+        target[:length] = readable[:length]
+        left -= length
+    return perf_counter() - started
+
+
+def sha256(side: str, terms: Span) -> str:
+    """Of the text that the side makes."""
+    digest = hashlib.sha256()
+    for piece in SIDES[side](terms):
+        digest.update(piece)
+        if side != "ours":
+            digest.update(b" ")
+    return digest.hexdigest()
+
+
+def exhaust(terms: Span, repeats: int) -> None:
+    """Makes the text of the terms so many times."""
+    for _ in range(repeats):
+        for _ in compute(terms):
+            pass
+
+
+def seconds_in_one_thread(repeats: int) -> float:
+    """How long both halves take one after the other."""
+    started = perf_counter()
+    for half in HALVES:
+        exhaust(half, repeats)
+    return perf_counter() - started
+
+
+def seconds_at_once(
+    start: Callable[..., threading.Thread | multiprocessing.process.BaseProcess], repeats: int
+) -> float:
+    """How long both halves take beside one another, in threads or in processes."""
+    running = [start(target=exhaust, args=(half, repeats)) for half in HALVES]
+    started = perf_counter()
+    for one in running:
+        one.start()
+    for one in running:
+        one.join()
+    return perf_counter() - started
+
+
+def with_piece(kib: int, run: Callable[[], float]) -> float:
+    """What `run` takes with pieces of that length."""
+    before = compute_module.PIECE_BYTES
+    compute_module.PIECE_BYTES = kib * 1024
+    try:
+        return run()
+    finally:
+        compute_module.PIECE_BYTES = before
+
+
+def main() -> None:
+    """Measures and prints."""
+    parser = ArgumentParser(description=__doc__)
+    parser.add_argument("--rounds", type=int, default=9)
+    parser.add_argument("--repeats", type=int, default=10, help="per thread and round")
+    parser.add_argument(
+        "--full", action="store_true", help="str(int) for all terms too, which takes minutes"
+    )
+    options = parser.parse_args()
+    rounds, few = options.rounds, min(options.rounds, 3)
+    sys.set_int_max_str_digits(0)
+
+    whole, last = Span(0, TERMS), Span(TERMS - LAST_TERMS, TERMS)
+    assert sha256("ours", whole) == TEXT_SHA256
+    sample = Span(TERMS - 50, TERMS)
+    assert len({sha256(side, sample) for side in SIDES}) == 1
+
+    def making(*sides: str, terms: Span) -> dict[str, Callable[[], float]]:
+        return {side: partial(seconds_to_make, side, terms) for side in sides}
+
+    heading()
+    sides = making("ours", "decimal", terms=whole) | {"memcpy of as many": seconds_to_copy}
+    taken = in_turn(sides, rounds)
+    report(f"The text of {TERMS:,} terms, one thread", taken, "ours", TEXT_BYTES)
+
+    taken = in_turn(making("ours", "gmpy2", terms=whole), few)
+    report(f"The text of {TERMS:,} terms, one thread: GMP", taken, "ours", TEXT_BYTES)
+
+    last_bytes = offset(last.stop) - offset(last.start)
+    taken = in_turn(making(*SIDES, terms=last), few)
+    report(
+        f"Terms {last.start:,} to {last.stop - 1:,} only ({last_bytes:,} bytes)",
+        taken,
+        "ours",
+        last_bytes,
+    )
+    if options.full:
+        # Without the round that is not counted.
+        taken = {side: [seconds_to_make(side, whole)] for side in ("ours", "str(int)")}
+        report(f"The text of {TERMS:,} terms, once: str(int)", taken, "ours", TEXT_BYTES)
+
+    repeats = options.repeats
+    fork = multiprocessing.get_context("fork")
+    taken = in_turn(
+        {
+            "one thread": lambda: seconds_in_one_thread(repeats),
+            "two threads": lambda: seconds_at_once(threading.Thread, repeats),
+            "two processes": lambda: seconds_at_once(fork.Process, repeats),
+        },
+        rounds,
+    )
+    report(f"Both halves of the text, {repeats} times", taken, "one thread", repeats * TEXT_BYTES)
+
+    some = max(repeats // 4, 1)
+    lengths: dict[str, Callable[[], float]] = {}
+    for kib in PIECE_LENGTHS_KIB:
+        alone = partial(seconds_in_one_thread, some)
+        both = partial(seconds_at_once, threading.Thread, some)
+        lengths[f"{kib} KiB, one thread"] = partial(with_piece, kib, alone)
+        lengths[f"{kib} KiB, two threads"] = partial(with_piece, kib, both)
+    against = f"{compute_module.PIECE_BYTES // 1024} KiB, one thread"
+    taken = in_turn(lengths, rounds)
+    report(f"Lengths of a piece, the text {some} times", taken, against, some * TEXT_BYTES)
+
+
+if __name__ == "__main__":
+    main()
