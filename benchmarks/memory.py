@@ -6,6 +6,7 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
+from typing import NamedTuple
 
 import psutil
 from bench import (
@@ -26,10 +27,14 @@ from sequence.text.layout import offset
 MIB = 1024 * 1024
 
 
-def peak_bytes(worker: psutil.Process) -> int:
-    """The most memory that the process has had since `forget_peak`."""
+def memory(worker: psutil.Process, name: str) -> int:
+    """One of the process's memory counts in bytes (proc_pid_status(5)).
+
+    VmRSS: resident; VmHWM: its peak since `forget_peak`; RssFile: what of it is mapped files,
+    such as a library's code, that the kernel may drop.
+    """
     lines = Path(f"/proc/{worker.pid}/status").read_text().splitlines()
-    return 1024 * int(next(line.split()[1] for line in lines if line.startswith("VmHWM:")))
+    return 1024 * int(next(line.split()[1] for line in lines if line.startswith(f"{name}:")))
 
 
 def forget_peak(worker: psutil.Process) -> None:
@@ -46,19 +51,29 @@ def empty(data_dir: Path) -> None:
         segment.unlink()
 
 
-def measured(data_dir: Path) -> Iterator[tuple[str, int, int, int]]:
-    """What was asked for, and the worker's memory before, at most meanwhile, and after, in bytes.
+class Found(NamedTuple):
+    """The worker's resident memory in bytes; `files` is the mapped files among what is `after`."""
+
+    before: int
+    peak: int
+    after: int
+    files: int
+
+
+def measured(data_dir: Path) -> Iterator[tuple[str, Found]]:
+    """What was asked for, and the memory around it.
 
     The store has the first 10,000 terms.
     """
     with served(data_dir, WEB_CONCURRENCY="1") as server:
         (worker,) = server.workers()
 
-        def ask(sn: int, what: str) -> tuple[str, int, int, int]:
-            before = worker.memory_info().rss
+        def ask(sn: int, what: str) -> tuple[str, Found]:
+            before = memory(worker, "VmRSS")
             forget_peak(worker)
             curl(server.port, f"/?sn={sn}", offset(sn))
-            return what, before, peak_bytes(worker), worker.memory_info().rss
+            after = (memory(worker, name) for name in ("VmHWM", "VmRSS", "RssFile"))
+            return what, Found(before, *after)
 
         yield ask(20, "20 stored terms, the first request")
         yield ask(10_000, "10,000 stored terms")
@@ -77,27 +92,24 @@ def main() -> None:
     """Measures and prints."""
     options = parser(__doc__, rounds=3).parse_args()
     assert offset(TERMS) == TEXT_BYTES
-    worst: dict[str, tuple[int, int, int]] = {}
-    idle = 0
+    worst: dict[str, Found] = {}
     with scratch_directory(options.directory) as scratch:
         begun = new_store(scratch / "begun", upto=10_000)
         for _ in range(options.rounds):
             data = scratch / "data"
             shutil.copytree(begun, data)
-            for number, (what, *found) in enumerate(measured(data)):
-                if not number:
-                    idle = max(idle, found[2])
-                old = worst.get(what, (0, 0, 0))
-                worst[what] = (max(old[0], found[0]), max(old[1], found[1]), max(old[2], found[2]))
+            for what, found in measured(data):
+                worst[what] = Found(*map(max, found, worst.get(what, found)))
             shutil.rmtree(data)
     heading()
+    idle = next(iter(worst.values())).after
     rows = [
-        [what, *(f"{n / MIB:.1f}" for n in (before, peak, after, peak - idle))]
-        for what, (before, peak, after) in worst.items()
+        [what, *(f"{n / MIB:.1f}" for n in (*found, found.peak - found.before, found.peak - idle))]
+        for what, found in worst.items()
     ]
     table(
         f"Resident memory of the worker in MiB ({idle / MIB:.1f} idle after one small request)",
-        ["request", "before", "peak", "after", "peak over idle"],
+        ["request", "before", "peak", "after", "of it files", "peak – before", "peak – idle"],
         rows,
     )
 

@@ -100,11 +100,13 @@ def wait_for(port: int, process: subprocess.Popen[bytes]) -> None:
 
 
 def join(data_dir: Path, path: Path) -> None:
-    """Writes the stored text as one file."""
+    """Writes the stored text of all TERMS as one file."""
     with path.open("wb") as joined:
         for segment in sorted((data_dir / "segments").glob("*.txt")):
             with segment.open("rb") as file:
                 shutil.copyfileobj(file, joined, 1024 * 1024)
+        # The last segment is complete, and so goes on with terms beyond them.
+        joined.truncate(TEXT_BYTES)
 
 
 def main() -> None:

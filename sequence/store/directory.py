@@ -13,7 +13,7 @@ from sequence.text.span import Span
 _sync_file_range = getattr(CDLL(None), "sync_file_range", None)
 SYNC_FILE_RANGE_WRITE = 2
 
-CHUNK_BYTES = 256 * 1024
+CHUNK_BYTES = 512 * 1024
 """How much is read at a time: benchmarks/warm_stream.py compares lengths."""
 
 
