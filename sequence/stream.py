@@ -10,8 +10,8 @@ from sequence.models import Segment, Term
 from sequence.text.layout import offset, term_at
 from sequence.text.span import Span
 
-LOOKAHEAD = 3
-"""How many segments are built beyond the one that is sent: benchmarks/cold_stream.py."""
+LOOKAHEAD = build.BUILDERS - 1
+"""How many segments are looked up, and built, beyond the one that is sent."""
 
 
 def stop_offset(sn: int) -> int:
@@ -34,10 +34,11 @@ def stream(span: Span) -> Generator[bytes]:
     begins. Raises OSError and the errors of `build.build` and of the store's `read`.
     """
     chunks = _chunks(span)
-    first = next(chunks, b"")
+    ready = [next(chunks, b"")]
 
     def all_chunks() -> Generator[bytes]:
-        yield first
+        # Taken out of the list: a slow reader's stream would keep it to its end.
+        yield ready.pop()
         yield from chunks
 
     return all_chunks()

@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from http.client import IncompleteRead
 from pathlib import Path
 
+import psutil
 import pytest
 from isal import isal_zlib
 
@@ -79,15 +80,10 @@ def test_a_short_cold_request_does_not_wait_for_a_long_one(serve: Serve) -> None
 def test_a_client_that_leaves_takes_its_generator_with_it(serve: Serve) -> None:
     server = serve(WEB_CONCURRENCY="1")
     manage(server.data_dir, "prepopulate", "--upto=40000")
-    worker = int(
-        Path(f"/proc/{server.process.pid}/task/{server.process.pid}/children")
-        .read_text()
-        .split()[0]
-    )
+    (worker,) = psutil.Process(server.process.pid).children()
 
-    def open_segments() -> list[Path]:
-        links = [path.readlink() for path in Path(f"/proc/{worker}/fd").iterdir()]
-        return [link for link in links if link.suffix == ".txt"]
+    def open_segments() -> list[str]:
+        return [file.path for file in worker.open_files() if file.path.endswith(".txt")]
 
     with server.asked("/?sn=40000") as response:
         response.read(1000)
