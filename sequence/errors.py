@@ -47,13 +47,13 @@ class SumMismatch(FiboError):
 
 
 class IndexMismatch(FiboError):
-    """The index places a term elsewhere than arithmetic does."""
+    """The index places something elsewhere than arithmetic does."""
 
-    def __init__(self, term: int, found: int, expected: int) -> None:
+    def __init__(self, what: str, found: int, expected: int) -> None:
         super().__init__(
-            f"The index ends term {term:,} at offset {found:,}, and arithmetic at {expected:,}."
+            f"The index has the {what} at offset {found:,}, and arithmetic at {expected:,}."
         )
-        self.term, self.found, self.expected = term, found, expected
+        self.what, self.found, self.expected = what, found, expected
 
 
 def shortened(value: str, most: int = 40) -> str:

@@ -23,7 +23,7 @@ def stop_offset(sn: int) -> int:
     expected = offset(sn)
     stored = Term.objects.stop_offset(sn - 1) if sn else None
     if stored not in (None, expected):
-        raise IndexMismatch(sn - 1, stored, expected)
+        raise IndexMismatch(f"end of term {sn - 1:,}", stored, expected)
     return expected
 
 
@@ -47,9 +47,16 @@ def stream(span: Span) -> Generator[bytes]:
 def _chunks(span: Span) -> Iterator[bytes]:
     if not span.length:
         return
+    position = span.start
     for segment in _segments(Span(term_at(span.start), term_at(span.stop - 1) + 1)):
         part = span.within(segment.span)
+        if part.start != position:
+            raise IndexMismatch(f"start of {segment}", part.start, position)
         yield from build.store().read(segment.name, part.less(segment.start_offset))
+        position = part.stop
+    # A body that merely ended early would be taken for a whole one on a connection that lives on.
+    if position != span.stop:
+        raise IndexMismatch(f"end of {segment}", position, span.stop)
 
 
 def _segments(terms: Span) -> Iterator[Segment]:

@@ -38,11 +38,10 @@ def answering_errors(view: View) -> View:
             return view(request)
         except ParameterError as error:
             return plain(400, str(error))
-        except (FiboError, OSError, DatabaseError) as error:
+        except (FiboError, OSError, DatabaseError):
             # The cause is the operator's to see and to mend, and not the client's.
             log.exception("%s failed.", request.path)
-            sentence = str(error) if isinstance(error, FiboError) else "The store is out of reach."
-            response = plain(503, f"{sentence} Please try again.")
+            response = plain(503, "The store cannot answer this now; please try again.")
             response.headers["Retry-After"] = str(RETRY_AFTER_S)
             return response
 

@@ -3,6 +3,7 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 
 import pytest
+from django.db.models import F
 from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
@@ -65,7 +66,7 @@ def test_the_length_is_stored_where_the_last_term_is(
 def test_an_index_that_places_a_term_elsewhere_is_not_believed(data_dir: Path) -> None:
     build.build(0)
     Term.objects.filter(n=99).update(digits=99)
-    with pytest.raises(IndexMismatch, match="term 99"):
+    with pytest.raises(IndexMismatch, match="end of term 99 at offset"):
         stream.stop_offset(100)
 
 
@@ -90,3 +91,21 @@ def test_a_short_file_breaks_the_stream_and_does_not_end_it(data_dir: Path) -> N
     chunks = stream.stream(Span(0, offset(600)))
     with pytest.raises(SegmentShort):
         list(chunks)
+
+
+@pytest.mark.parametrize(("number", "column"), [(0, "length_bytes"), (1, "start_offset")])
+@pytest.mark.parametrize("shift", [-1, 1])
+def test_a_segment_that_the_index_has_elsewhere_breaks_the_stream(
+    data_dir: Path, number: int, column: str, shift: int
+) -> None:
+    stop = build.build(0).length_bytes + build.build(1).length_bytes
+    Segment.objects.filter(number=number).update(**{column: F(column) + shift})
+    with pytest.raises((IndexMismatch, SegmentShort), match=r"segment 1 at offset|00000000.txt"):
+        list(stream.stream(Span(0, stop)))
+
+
+def test_a_last_segment_that_the_index_has_too_short_breaks_the_stream(data_dir: Path) -> None:
+    stop = build.build(0).length_bytes
+    Segment.objects.update(length_bytes=stop - 1)
+    with pytest.raises(IndexMismatch, match="end of segment 0"):
+        list(stream.stream(Span(0, stop)))
