@@ -7,12 +7,11 @@ from time import monotonic
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
-from django.db import DatabaseError
 from tqdm import tqdm
 
 from sequence import conf
 from sequence.build import BUILDERS
-from sequence.errors import FiboError
+from sequence.management.sentences import errors_as_sentences
 from sequence.models import Segment
 from sequence.populate import missing, populate
 from sequence.text.layout import offset
@@ -22,7 +21,7 @@ class Command(BaseCommand):
     """manage.py prepopulate."""
 
     help = __doc__
-    # The layout is checked when the store is opened; the other checks would take longer than 10 MB.
+    # The layout is checked when the store is opened; the other checks would only delay the start.
     requires_system_checks = ()
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -54,11 +53,8 @@ class Command(BaseCommand):
         logging.getLogger("sequence.build").setLevel(logging.WARNING)
         started = monotonic()
         try:
-            built = self._populate(upto, workers)
-        except (FiboError, OSError) as error:
-            raise CommandError(str(error)) from error
-        except DatabaseError as error:
-            raise CommandError(f"The index fails ({error}); manage.py migrate makes it.") from error
+            with errors_as_sentences():
+                built = self._populate(upto, workers)
         except KeyboardInterrupt:
             sys.exit("Stopped; what is stored stays. The same command goes on from here.")
         seconds = monotonic() - started

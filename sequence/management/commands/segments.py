@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
-from django.db import DatabaseError
+from django.core.management.base import BaseCommand
 
+from sequence.management.sentences import errors_as_sentences
 from sequence.models import Segment
 
 ROW = "{:>8}  {:>13}  {:>13}  {:>15}  {:>15}  {:>20}  {}"
@@ -17,10 +17,8 @@ class Command(BaseCommand):
 
     def handle(self, *_: Any, **__: Any) -> None:
         """Prints a line a segment, and one for all."""
-        try:
+        with errors_as_sentences():
             totals = Segment.objects.totals()
-        except DatabaseError as error:
-            raise CommandError(f"The index fails ({error}); manage.py migrate makes it.") from error
         head = ("segment", "first term", "last term", "bytes", "digits", "offset", "made")
         self.stdout.write(ROW.format(*head))
         for segment in Segment.objects.defer("block_checksums").iterator():

@@ -1,0 +1,20 @@
+"""What goes wrong in a command, told in one sentence and without a traceback."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from django.core.management.base import CommandError
+from django.db import DatabaseError
+
+from sequence.errors import FiboError
+
+
+@contextmanager
+def errors_as_sentences() -> Iterator[None]:
+    """Turns the errors of the store and of the index into CommandError."""
+    try:
+        yield
+    except (FiboError, OSError) as error:
+        raise CommandError(str(error)) from error
+    except DatabaseError as error:
+        raise CommandError(f"The index fails ({error}); manage.py migrate makes it.") from error
