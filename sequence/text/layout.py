@@ -11,6 +11,10 @@ from sequence.text.span import Span
 
 LAYOUT_VERSION = 1
 
+MOST_N = 10**18
+"""How far the closed forms are known to be exact:
+`test_offsets_are_exact_for_every_term_to_ten_to_the_18`."""
+
 SCALE_BITS = 192
 _EXACT = Context(prec=90)
 _SQRT5 = _EXACT.sqrt(Decimal(5))
@@ -30,7 +34,7 @@ LOG10_SQRT5 = _scaled(_EXACT.log10(_SQRT5))
 def digit_count(n: int) -> int:
     """How many digits F(n) has.
 
-    Exact for 0 <= n <= 10^18: `test_offsets_are_exact_for_every_term_to_ten_to_the_18`.
+    Exact for 0 <= n <= MOST_N.
     """
     return max(n * LOG10_PHI - LOG10_SQRT5 >> SCALE_BITS, 0) + 1
 
@@ -38,7 +42,7 @@ def digit_count(n: int) -> int:
 def offset(n: int) -> int:
     """How many bytes of the text stand before term n.
 
-    Exact for 0 <= n <= 10^18: `test_offsets_are_exact_for_every_term_to_ten_to_the_18`.
+    Exact for 0 <= n <= MOST_N.
     """
     if n < 2:
         return 2 * n

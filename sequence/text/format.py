@@ -1,0 +1,109 @@
+"""The formats: what stands before and after the digits of each term (docs/text-format.md, 5)."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from sequence.text.layout import offset
+
+LONG_BYTES = 1000
+"""From about where on a view is made sooner than a copy."""
+
+NUMBER = b"%d"
+"""Where a format says the number of a term."""
+
+
+@dataclass(frozen=True)
+class Format:
+    """A way to write terms: `before`, in which NUMBER stands for n, the digits, and `after`."""
+
+    name: str
+    media_type: str
+    extension: str
+    after: bytes
+    before: bytes = b""
+    header: bytes = b""
+
+    def offset(self, n: int) -> int:
+        """How many bytes all terms before n take, without the header; exact where the text's is."""
+        return offset(n) + n * self._beside_bytes + (_numerals_bytes(n) if self._numbered else 0)
+
+    def lead(self, n: int) -> bytes:
+        """What stands before the digits of term n."""
+        return self.before % n if self._numbered else self.before
+
+    def render(self, chunks: Iterator[bytes], n: int) -> Iterator[bytes]:
+        """Chunks of the text in this format, from the digits of term n on.
+
+        Each space of the text becomes what stands between the digits of two terms.
+        """
+        between = self.after + self.before
+        if between == b" ":
+            yield from chunks
+        elif not self._numbered:
+            for chunk in chunks:
+                yield chunk.replace(b" ", between)
+        else:
+            for chunk in chunks:
+                digits = _split(chunk)
+                stop = n + len(digits)
+                pieces: list[bytes | memoryview] = [b""] * (2 * len(digits) - 1)
+                pieces[::2] = digits
+                pieces[1::2] = [between % number for number in range(n + 1, stop)]
+                yield b"".join(pieces)
+                n = stop - 1  # which goes on in the next chunk
+
+    @property
+    def _numbered(self) -> bool:
+        return NUMBER in self.before
+
+    @property
+    def _beside_bytes(self) -> int:
+        """What a term takes besides its digits and its number, less the one space of the text."""
+        return len(self.before.replace(NUMBER, b"")) + len(self.after) - 1
+
+
+def _split(chunk: bytes) -> Sequence[bytes | memoryview]:
+    """The parts of the chunk around its spaces, without copies of those that are long."""
+    spaces = chunk.count(b" ")
+    if spaces * LONG_BYTES > len(chunk):
+        return chunk.split(b" ")
+    view, start, parts = memoryview(chunk), 0, []
+    for _ in range(spaces):
+        stop = chunk.index(b" ", start)
+        parts.append(view[start:stop])
+        start = stop + 1
+    return [*parts, view[start:]]
+
+
+def _numerals_bytes(n: int) -> int:
+    """How many digits the numbers 0 … n-1 have together."""
+    # Each has a digit for itself, and one more for every power of ten that it reaches.
+    powers = (int(10**k) for k in range(1, len(str(n))))
+    return n + sum(n - power for power in powers)
+
+
+PLAIN = "text/plain; charset=utf-8"
+
+FORMATS = {
+    format.name: format
+    for format in (
+        Format("text", PLAIN, "txt", after=b" "),
+        Format("lines", PLAIN, "txt", after=b"\n"),
+        # https://oeis.org/SubmitB.html
+        Format("bfile", PLAIN, "txt", before=b"%d ", after=b"\n"),
+        # https://jsonlines.org; the values are strings, as few readers keep long numbers exact.
+        Format(
+            "jsonl", "application/jsonl", "jsonl", before=b'{"n": %d, "value": "', after=b'"}\n'
+        ),
+        # RFC 4180, section 2.
+        Format(
+            "csv",
+            "text/csv; charset=utf-8; header=present",
+            "csv",
+            header=b"n,value\r\n",
+            before=b"%d,",
+            after=b"\r\n",
+        ),
+    )
+}
+"""By name, the default first."""

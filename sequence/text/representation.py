@@ -1,0 +1,101 @@
+"""A window of the sequence in a format, as bytes whose places are known before they exist."""
+
+from bisect import bisect_right
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from typing import NamedTuple
+
+from sequence.text import layout
+from sequence.text.format import Format
+from sequence.text.span import Span
+
+
+class Excerpt(NamedTuple):
+    """Bytes of a representation, by the text that they are made of."""
+
+    format: Format
+    text: Span
+    """The bytes of the text that are needed."""
+    term: int
+    """The term whose digits, or whose end, they begin with."""
+    lead: bytes
+    """What stands before those."""
+    skip_bytes: int
+    """How much there is of lead and text before what was asked for."""
+    length: int
+
+    def render(self, chunks: Iterator[bytes]) -> Iterator[bytes]:
+        """The bytes, made of chunks of the text; fewer only where the text is cut short."""
+        skip, left = self.skip_bytes, self.length
+        lead = self.lead
+        for rendered in self.format.render(chunks, self.term):
+            whole = lead + rendered if lead else rendered
+            wanted = whole[skip : skip + left] if skip or len(whole) > left else whole
+            skip, lead = max(skip - len(whole), 0), b""
+            left -= len(wanted)
+            if wanted:
+                yield wanted
+        if lead:
+            yield lead[skip : skip + left]
+
+
+@dataclass(frozen=True)
+class Representation:
+    """The terms in the format, after the format's header where it is `headed`."""
+
+    format: Format
+    terms: Span
+    headed: bool = True
+
+    @cached_property
+    def header(self) -> bytes:
+        """What stands before the first term."""
+        return self.format.header if self.headed else b""
+
+    @cached_property
+    def length(self) -> int:
+        """How many bytes it has."""
+        return self.position(self.terms.stop)
+
+    def position(self, n: int) -> int:
+        """How many bytes of it stand before term n of its terms, or before its end."""
+        return len(self.header) + self.format.offset(n) - self._origin
+
+    def excerpt(self, span: Span) -> Excerpt:
+        """Its bytes of the span, which lies within it."""
+        first, skip_bytes = self._locate(span.start)
+        lead = self.format.lead(first)
+        digits_start = min(max(skip_bytes - len(lead), 0), layout.digit_count(first))
+        start = layout.offset(first) + digits_start
+        skip_bytes -= digits_start
+        if span.start < len(self.header):
+            lead, skip_bytes = self.header + lead, span.start
+        return Excerpt(
+            self.format,
+            Span(start, self._text_stop(span.stop)),
+            first,
+            lead,
+            skip_bytes,
+            span.length,
+        )
+
+    def _text_stop(self, byte: int) -> int:
+        """Where the text ends that the bytes before this one need."""
+        if byte == self.length:
+            return layout.offset(self.terms.stop)
+        last, inside = self._locate(byte)
+        digits = inside - len(self.format.lead(last))
+        return layout.offset(last) + min(max(digits, 0), layout.digit_count(last) + 1)
+
+    def _locate(self, byte: int) -> tuple[int, int]:
+        """The term that a byte belongs to, and how many bytes of that stand before it."""
+        if byte <= len(self.header):
+            return self.terms.start, 0
+        terms = range(self.terms.start, self.terms.stop)
+        n = terms[bisect_right(terms, byte, key=self.position) - 1]
+        return n, byte - self.position(n)
+
+    @cached_property
+    def _origin(self) -> int:
+        return self.format.offset(self.terms.start)
