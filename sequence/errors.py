@@ -9,12 +9,63 @@ class ParameterError(FiboError):
     """A request's parameter is not what it may be."""
 
     def __init__(
-        self, parameter: str, value: str | None, allowed: str, found: str | None = None
+        self,
+        parameter: str,
+        value: str | None,
+        allowed: str,
+        found: str | None = None,
+        maximum: int | None = None,
     ) -> None:
         if found is None:
             found = "missing" if value is None else shortened(value)
         super().__init__(f"{parameter} is {found}; it must be {allowed}.")
-        self.parameter, self.value, self.allowed = parameter, value, allowed
+        self.parameter, self.value, self.maximum = parameter, value, maximum
+
+
+class NotFibonacci(FiboError):
+    """A number is not in the sequence."""
+
+    def __init__(self, value: str) -> None:
+        super().__init__(f"value is {shortened(value)}, which is not a Fibonacci number.")
+        self.parameter, self.value = "value", value
+
+
+class MethodNotAllowed(FiboError):
+    """A request's method is none that its address answers."""
+
+    def __init__(self, method: str, allowed: tuple[str, ...]) -> None:
+        super().__init__(f"The method is {shortened(method)}; it must be {' or '.join(allowed)}.")
+        self.method, self.allowed = method, allowed
+
+
+class NotAcceptable(FiboError):
+    """A client refuses every coding that there is."""
+
+    def __init__(self, accept_encoding: str, offered: tuple[str, ...]) -> None:
+        super().__init__(
+            f"Accept-Encoding is {shortened(accept_encoding)}; "
+            f"it must allow {' or '.join(offered)}."
+        )
+        self.accept_encoding, self.offered = accept_encoding, offered
+
+
+class PreconditionFailed(FiboError):
+    """A client wants other bytes than these."""
+
+    def __init__(self, if_match: str, etag: str) -> None:
+        super().__init__(f"If-Match is {shortened(if_match, 80)}; the ETag here is {etag}.")
+        self.if_match, self.etag = if_match, etag
+
+
+class RangeNotSatisfiable(FiboError):
+    """A Range header is malformed, asks for too many ranges, or for none that there is."""
+
+    def __init__(self, header: str, length: int) -> None:
+        super().__init__(
+            f"Range is {shortened(header)}; it must be bytes=first-last, with one to 16 ranges "
+            f"of which one at least begins within the {length:,} bytes."
+        )
+        self.header, self.length = header, length
 
 
 class LayoutMismatch(FiboError):

@@ -1,12 +1,17 @@
 """What the query of a request asks for."""
 
 import re
+from collections.abc import Collection, Mapping
 from urllib.parse import parse_qsl
 
 from sequence.errors import ParameterError, shortened
+from sequence.text.span import Span
 
 # A whole number in plain decimal digits. int() alone also takes signs, spaces, underscores and
 # the digits of other scripts, and refuses long ones.
+MOST_VALUE_DIGITS = 8000
+"""How many digits of a number fit into the first line of a request, which gunicorn reads."""
+
 _WHOLE = re.compile(r"0|[1-9][0-9]*", re.ASCII)
 
 
@@ -26,13 +31,43 @@ def parse(query: str, known: tuple[str, ...]) -> dict[str, str]:
     return parameters
 
 
-def whole_number(parameter: str, value: str | None, most: int) -> int:
-    """The value as a number from 0 to `most`; raises ParameterError where it is none."""
+def whole_number(parameter: str, value: str | None, most: int, least: int = 0) -> int:
+    """The value as a number from `least` to `most`; raises ParameterError where it is none."""
     # Most digits first: int() would take long over many, or refuse them.
     if value is not None and _WHOLE.fullmatch(value) and len(value) <= len(str(most)):
         number = int(value)
-        if number <= most:
+        if least <= number <= most:
             return number
-    raise ParameterError(
-        parameter, value, f"a whole number from 0 to {most} in plain decimal digits"
-    )
+    allowed = f"a whole number from {least} to {most} in plain decimal digits"
+    raise ParameterError(parameter, value, allowed, maximum=most)
+
+
+def plain_digits(parameter: str, value: str | None) -> str:
+    """The value, where it is a long whole number; else raises ParameterError."""
+    if value is None or not _WHOLE.fullmatch(value) or len(value) > MOST_VALUE_DIGITS:
+        allowed = f"a whole number of at most {MOST_VALUE_DIGITS} plain decimal digits"
+        raise ParameterError(parameter, value, allowed)
+    return value
+
+
+def choice(
+    parameter: str, parameters: Mapping[str, str], allowed: Collection[str], default: str = ""
+) -> str:
+    """The parameter's value, or the default where it is missing.
+
+    Raises ParameterError where it is none of those allowed.
+    """
+    value = parameters.get(parameter)
+    if value is not None and value not in allowed:
+        raise ParameterError(parameter, value, " or ".join(allowed))
+    return default if value is None else value
+
+
+def window(parameters: Mapping[str, str], maximum: int) -> Span:
+    """The terms that `sn` and `start` ask for, none of them at or beyond `maximum`.
+
+    Raises ParameterError where they are not whole numbers or pass the maximum together.
+    """
+    sn = whole_number("sn", parameters.get("sn"), maximum)
+    start = whole_number("start", parameters.get("start", "0"), maximum - sn)
+    return Span(start, start + sn)

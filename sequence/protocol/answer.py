@@ -1,0 +1,93 @@
+"""What to answer to a request for a representation: status, headers, and which bytes."""
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from sequence.protocol import conditions, ranges
+from sequence.protocol.negotiate import IDENTITY, codings
+from sequence.text.span import Span
+
+IMMUTABLE = "public, max-age=31536000, immutable"
+"""For what cannot change (RFC 9111, section 5.2.2; RFC 8246)."""
+
+_BOUNDARY = "between-the-ranges"
+"""Stands in no representation: none of them has a word of these letters."""
+
+
+class Metadata(NamedTuple):
+    """What is known of a representation before it exists."""
+
+    length: int
+    """In bytes, before any coding."""
+    media_type: str
+    etags: Mapping[str, str]
+    """A strong one for each coding that is offered, the preferred first and identity among them."""
+    cache_control: str = IMMUTABLE
+
+
+class Answer(NamedTuple):
+    """A status, headers, and a body of literal bytes and of spans of the representation."""
+
+    status: int
+    headers: dict[str, str]
+    coding: str = IDENTITY
+    body: tuple[bytes | Span, ...] = ()
+
+
+def strong_etag(*facts: object) -> str:
+    """An ETag that says all the facts that its bytes depend on (section 8.8.3)."""
+    return f'"{"-".join(str(fact) for fact in facts)}"'
+
+
+def answer(method: str, headers: Mapping[str, str], about: Metadata) -> Answer:
+    """The answer to GET or HEAD for a representation; `headers` are found by names in any case.
+
+    A coded answer is one of the whole, and of unknown length; HEAD's has GET's headers and no
+    body. Raises NotAcceptable, PreconditionFailed and RangeNotSatisfiable.
+    """
+    length = about.length
+    wanted = headers.get("Range") if method == "GET" and length else None
+    accepted = codings(headers.get("Accept-Encoding"), about.etags)
+    # Ranges are of identity. Where that is refused they are passed over, as section 14.2 allows.
+    coding = IDENTITY if wanted is not None and IDENTITY in accepted else accepted[0]
+    etag = about.etags[coding]
+    fields = {"ETag": etag, "Cache-Control": about.cache_control, "Vary": "Accept-Encoding"}
+    if conditions.not_modified(headers, etag):
+        return Answer(304, fields)
+    # Section 14.3.
+    fields |= {"Content-Type": about.media_type, "Accept-Ranges": "bytes"}
+    whole = (Span(0, length),) if method == "GET" and length else ()
+    if coding != IDENTITY:
+        return Answer(200, fields | {"Content-Encoding": coding}, coding, whole)
+    if wanted is None or not conditions.range_is_meant(headers, etag):
+        spans = None
+    else:
+        spans = ranges.spans(wanted, length)
+    if spans:
+        return _partial(spans, fields, length)
+    return Answer(200, fields | {"Content-Length": str(length)}, body=whole)
+
+
+def _partial(spans: list[Span], fields: dict[str, str], length: int) -> Answer:
+    """206, of one span or of several (section 15.3.7)."""
+    if len(spans) == 1:
+        (span,) = spans
+        fields["Content-Range"] = ranges.content_range(span, length)
+        fields["Content-Length"] = str(span.length)
+        return Answer(206, fields, body=(span,))
+    # Section 14.6, and RFC 2046, section 5.1.1, for the lines around the parts.
+    body: list[bytes | Span] = []
+    for span in spans:
+        lines = (
+            f"\r\n--{_BOUNDARY}",
+            f"Content-Type: {fields['Content-Type']}",
+            f"Content-Range: {ranges.content_range(span, length)}",
+            "\r\n",
+        )
+        body += ["\r\n".join(lines).encode(), span]
+    body.append(f"\r\n--{_BOUNDARY}--\r\n".encode())
+    fields["Content-Type"] = f"multipart/byteranges; boundary={_BOUNDARY}"
+    fields["Content-Length"] = str(
+        sum(part.length if isinstance(part, Span) else len(part) for part in body)
+    )
+    return Answer(206, fields, body=tuple(body))
