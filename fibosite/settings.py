@@ -18,13 +18,21 @@ BASE_DIR = Path(__file__).resolve().parent.parent
 _env = Env()
 
 
-def _whole(name: str, default: int | None, least: int, most: int) -> int:
+def _whole(name: str, default: int, least: int, most: int) -> int:
     """The variable as a whole number from `least` to `most`."""
     text = _env.str(name, str(default))
     # The length comes first: int() itself refuses numbers of more than 4,300 digits.
     if text.isascii() and text.isdigit() and len(text) < 20 and least <= int(text) <= most:
         return int(text)
     sys.exit(f"{name} is {text!r}; it must be a whole number from {least} to {most}.")
+
+
+def _names(name: str, allowed: tuple[str, ...]) -> list[str]:
+    """The variable as names joined by commas; all that are allowed where it is unset."""
+    names = [part.strip() for part in _env.str(name, ",".join(allowed)).split(",") if part.strip()]
+    if set(names) <= set(allowed):
+        return names
+    sys.exit(f"{name} is {','.join(names)!r}; it must be some of {','.join(allowed)}, or empty.")
 
 
 def _switch(name: str) -> bool:
@@ -71,6 +79,10 @@ FIBO_SEGMENT_BYTES = _whole(
     "FIBO_SEGMENT_BYTES", conf.SEGMENT_BYTES, conf.LEAST_SEGMENT_BYTES, conf.MOST_SEGMENT_BYTES
 )
 FIBO_PREPOPULATE = _whole("FIBO_PREPOPULATE", min(conf.PREPOPULATE, FIBO_MAX_SN), 0, FIBO_MAX_SN)
+FIBO_ENCODINGS = _names("FIBO_ENCODINGS", conf.ENCODINGS)
+FIBO_ENCODED_BYTES = (
+    _whole("FIBO_ENCODED_BYTES", 0, 0, 2**60) if "FIBO_ENCODED_BYTES" in _env.ENVIRON else None
+)
 
 # gunicorn's: fibosite/gunicorn.conf.py gives the reasons.
 PORT = _whole("PORT", 8888, 1, 65535)
@@ -94,6 +106,7 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
+    "sequence.middleware.Measured",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",

@@ -2,10 +2,11 @@
 
 import logging
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
+from typing import Any, TypeVar
 
 from django.db import connection
 
@@ -19,6 +20,9 @@ from sequence.text.compute import compute
 from sequence.text.layout import Layout, offset, segment_name
 
 log = logging.getLogger(__name__)
+
+Made = TypeVar("Made")
+Piece = TypeVar("Piece", bytes, memoryview)
 
 BUILDERS = 4
 """How many segments a process builds at once: twice two cores, as half of them await the disk."""
@@ -59,7 +63,7 @@ def build(number: int) -> Segment:
         _compare(directory, directory.set_label(layout.label), layout)
         terms = layout.terms(number)
         checksums = BlockChecksums()
-        directory.publish(name, _summed(compute(terms), checksums))
+        directory.publish(name, summed(compute(terms), checksums))
         start_offset = offset(terms.start)
         segment = Segment(
             number=number,
@@ -75,35 +79,45 @@ def build(number: int) -> Segment:
         return segment
 
 
-def _summed(pieces: Iterator[memoryview], checksums: BlockChecksums) -> Iterator[memoryview]:
+def summed(pieces: Iterable[Piece], checksums: BlockChecksums) -> Iterator[Piece]:
+    """The pieces, each of them given to the checksums."""
     for piece in pieces:
         checksums.update(piece)
         yield piece
 
 
-def build_in_thread(number: int) -> Segment:
-    """`build`, for a thread whose connection to the index nobody else would close."""
+def in_thread(make: Callable[[], Made]) -> Made:
+    """What `make` makes in a thread whose connection to the index nobody else would close."""
     try:
-        return build(number)
+        return make()
     finally:
         connection.close()
 
 
 _builders = ThreadPoolExecutor(BUILDERS, thread_name_prefix="build")
-_under_way: dict[int, Future[Segment]] = {}
+_under_way: dict[str, Future[Any]] = {}
 _asking = threading.Lock()
+
+
+def in_background(name: str, make: Callable[[], Made]) -> Future[Made]:
+    """What `make` makes under that name, when a builder has made it; once for all who ask."""
+    with _asking:
+        if name in _under_way:
+            return _under_way[name]
+        future = _under_way[name] = _builders.submit(in_thread, make)
+    future.add_done_callback(lambda _: _under_way.pop(name))
+    return future
+
+
+def at_once(found: Made) -> Future[Made]:
+    """What was found, as if it had been made."""
+    future: Future[Made] = Future()
+    future.set_result(found)
+    return future
 
 
 def soon(number: int) -> Future[Segment]:
     """The segment of that number: at once where it is stored, or else when it has been built."""
-    future: Future[Segment]
     if found := stored(number):
-        future = Future()
-        future.set_result(found)
-        return future
-    with _asking:
-        if number in _under_way:
-            return _under_way[number]
-        future = _under_way[number] = _builders.submit(build_in_thread, number)
-    future.add_done_callback(lambda _: _under_way.pop(number))
-    return future
+        return at_once(found)
+    return in_background(segment_name(number), partial(build, number))

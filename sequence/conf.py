@@ -19,6 +19,9 @@ MOST_SEGMENT_BYTES = 2**40
 PREPOPULATE = 10_000
 """FIBO_PREPOPULATE, in terms: what `manage.py prepopulate` stores when it is not told."""
 
+ENCODINGS: tuple[str, ...] = ("zstd", "gzip")
+"""FIBO_ENCODINGS: the content codings that are offered, and kept beside the segments."""
+
 
 def max_sn() -> int:
     """The most terms that one request may ask for."""
@@ -28,6 +31,17 @@ def max_sn() -> int:
 def prepopulate() -> int:
     """How many terms `manage.py prepopulate` stores when it is not told."""
     return int(settings.FIBO_PREPOPULATE)
+
+
+def encodings() -> list[str]:
+    """The names of the content codings that are offered."""
+    return list(settings.FIBO_ENCODINGS)
+
+
+def encoded_bytes() -> int | None:
+    """FIBO_ENCODED_BYTES, in bytes: what the coded segments may take together; None for any."""
+    limit: int | None = settings.FIBO_ENCODED_BYTES
+    return limit
 
 
 def layout() -> Layout:

@@ -98,6 +98,38 @@ class Term(models.Model):
         return f"F({self.n})"
 
 
+class CodedSegmentQuerySet(models.QuerySet["CodedSegment"]):
+    """Questions about the segments that are kept in a format and a coding."""
+
+    def total_bytes(self) -> int:
+        """How many bytes all of them take."""
+        return self.aggregate(total=Sum("length_bytes"))["total"] or 0
+
+
+class CodedSegment(models.Model):
+    """A segment in a format and a content coding: its row means that its bytes are on the disk."""
+
+    name = models.CharField(max_length=64, primary_key=True)
+    segment = models.ForeignKey(Segment, models.CASCADE, related_name="coded")
+    length_bytes = models.PositiveBigIntegerField()
+    crc32 = models.PositiveBigIntegerField(help_text="of the bytes before they were coded")
+    block_checksums = models.BinaryField(help_text="CRC-32 of each MiB, 4 bytes big-endian each")
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    objects = CodedSegmentQuerySet.as_manager()
+
+    class Meta:
+        ordering = ("name",)
+        constraints = (
+            models.CheckConstraint(
+                name="coded_segment_has_bytes", condition=models.Q(length_bytes__gte=1)
+            ),
+        )
+
+    def __str__(self) -> str:
+        return self.name
+
+
 # SQLite has one writer at a time, and others sleep for up to 100 ms before they look again.
 _inserting = Lock()
 

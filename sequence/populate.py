@@ -2,9 +2,10 @@
 
 from collections.abc import Generator
 from concurrent.futures import ThreadPoolExecutor, as_completed
+from functools import partial
 
 from sequence import conf
-from sequence.build import build_in_thread, store
+from sequence.build import build, in_thread, store
 from sequence.models import Segment
 from sequence.text.span import Span
 
@@ -23,7 +24,7 @@ def populate(numbers: list[int], workers: int) -> Generator[Segment]:
     store().sweep()
     pool = ThreadPoolExecutor(workers, thread_name_prefix="populate")
     try:
-        for built in as_completed([pool.submit(build_in_thread, n) for n in numbers]):
+        for built in as_completed([pool.submit(in_thread, partial(build, n)) for n in numbers]):
             yield built.result()
     finally:
         pool.shutdown(cancel_futures=True)

@@ -1,12 +1,15 @@
 from pathlib import Path
 
 import pytest
+from django.contrib.admin.utils import quote
 from django.contrib.auth.models import User
 from django.core.management import call_command
 from django.test import Client
 
-from sequence import build
+from sequence import build, coded
+from sequence.coding import ZSTD
 from sequence.models import Segment
+from sequence.text.format import FORMATS
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -56,6 +59,17 @@ def test_nothing_can_be_added_or_deleted(data_dir: Path, operator: Client, addre
     assert operator.get(LIST + address).status_code == 403
     assert operator.post(LIST + address, {"post": "yes"}).status_code == 403
     assert Segment.objects.count() == 1
+
+
+def test_coded_segments_are_shown_and_cannot_be_changed(data_dir: Path, operator: Client) -> None:
+    kept = coded.soon(0, FORMATS["text"], ZSTD).result()
+    assert kept
+    page = operator.get("/admin/sequence/codedsegment/").content.decode()
+    assert kept.name in page
+    assert f"{kept.length_bytes:,}" in page
+    address = f"/admin/sequence/codedsegment/{quote(kept.name)}/change/"
+    assert 'name="_save"' not in operator.get(address).content.decode()
+    assert operator.post(address, {"name": "other"}).status_code == 403
 
 
 def test_nothing_can_be_changed(data_dir: Path, operator: Client) -> None:

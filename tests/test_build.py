@@ -7,7 +7,7 @@ import pytest
 from pytest_django.fixtures import Settings
 
 from sequence import build, conf, models
-from sequence.build import build_in_thread, soon, store
+from sequence.build import in_thread, soon, store
 from sequence.errors import LayoutMismatch, SumMismatch
 from sequence.models import Segment, Term
 from sequence.text import compute
@@ -55,7 +55,7 @@ def test_many_who_ask_at_once_get_the_one_that_was_made(
 
     monkeypatch.setattr(build, "compute", noted)
     with ThreadPoolExecutor(16) as pool:
-        built = list(pool.map(build_in_thread, [0, 1, 2, 3] * 8))
+        built = list(pool.map(lambda n: in_thread(lambda: build.build(n)), [0, 1, 2, 3] * 8))
     assert len(runs) == 4
     assert [segment.number for segment in built] == [0, 1, 2, 3] * 8
 

@@ -46,7 +46,7 @@ def test_what_is_stored_when_it_is_stopped_stays(data_dir: Path) -> None:
 def test_leftovers_of_the_dead_are_swept(data_dir: Path) -> None:
     segments = data_dir / "segments"
     segments.mkdir()
-    for name in ("00000099.lock", "00000099.part"):
+    for name in ("00000099.txt.lock", "00000099.txt.part"):
         (segments / name).touch()
     list(populate.populate([0], 1))
     assert sorted(path.name for path in segments.iterdir()) == ["00000000.txt", "layout.json"]

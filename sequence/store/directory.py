@@ -57,9 +57,10 @@ class SegmentDirectory:
                 position += len(chunk)
                 yield chunk
 
-    def publish(self, name: str, pieces: Iterable[bytes | memoryview]) -> None:
+    def publish(self, name: str, pieces: Iterable[bytes | memoryview]) -> int:
         """Stores the pieces, one after another, as a segment; on return it is on the disk.
 
+        Returns its length in bytes.
         Call it as the segment's sole builder. Whatever is raised on the way leaves nothing behind.
         """
         part = self._beside(name, ".part")
@@ -72,11 +73,17 @@ class SegmentDirectory:
                 file.flush()
                 # Never tried again: after a failed fsync the kernel counts the pages as written.
                 os.fsync(file.fileno())
+                length = file.tell()
             part.rename(self.path / name)
             self._sync_names()
+            return length
         except BaseException:
             part.unlink(missing_ok=True)
             raise
+
+    def remove(self, name: str) -> None:
+        """Removes a segment, where it is there. Call it as the segment's sole builder."""
+        (self.path / name).unlink(missing_ok=True)
 
     @contextmanager
     def sole_builder(self, name: str) -> Iterator[None]:
@@ -103,11 +110,11 @@ class SegmentDirectory:
             with suppress(OSError), path.open("r+") as lock:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 if _is_at(path, lock.fileno()):
-                    path.with_suffix(".part").unlink(missing_ok=True)
+                    self._beside(path.stem, ".part").unlink(missing_ok=True)
                     path.unlink(missing_ok=True)
 
     def _beside(self, name: str, suffix: str) -> Path:
-        return (self.path / name).with_suffix(suffix)
+        return self.path / (name + suffix)
 
     def _sync_names(self) -> None:
         directory = os.open(self.path, os.O_RDONLY | os.O_DIRECTORY)

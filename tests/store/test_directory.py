@@ -86,7 +86,11 @@ def test_a_name_appears_only_after_its_bytes_are_on_the_disk(
     monkeypatch.setattr(os, "fsync", noted_fsync)
     monkeypatch.setattr(Path, "rename", noted_rename)
     publish(store, b"0123")
-    assert events == [("fsync", "00000007.part", 4), ("rename", NAME, 4), ("fsync", "segments", 0)]
+    assert events == [
+        ("fsync", "00000007.txt.part", 4),
+        ("rename", NAME, 4),
+        ("fsync", "segments", 0),
+    ]
 
 
 def test_builders_of_one_segment_take_turns(store: SegmentDirectory) -> None:
@@ -112,23 +116,23 @@ def test_builders_of_one_segment_take_turns(store: SegmentDirectory) -> None:
 
 def test_builders_of_two_segments_do_not_wait(store: SegmentDirectory) -> None:
     with store.sole_builder("00000001.txt"), store.sole_builder("00000002.txt"):
-        assert names(store) == ["00000001.lock", "00000002.lock"]
+        assert names(store) == ["00000001.txt.lock", "00000002.txt.lock"]
 
 
 def test_sweeping_removes_what_the_dead_left_and_nothing_else(store: SegmentDirectory) -> None:
     publish(store, b"0123")
-    for leftover in ("00000008.lock", "00000008.part"):
+    for leftover in ("00000008.txt.lock", "00000008.txt.part"):
         (store.path / leftover).touch()
     with store.sole_builder("00000009.txt"):
-        (store.path / "00000009.part").touch()
+        (store.path / "00000009.txt.part").touch()
         store.sweep()
-        assert names(store) == [NAME, "00000009.lock", "00000009.part"]
+        assert names(store) == [NAME, "00000009.txt.lock", "00000009.txt.part"]
 
 
 def test_a_builder_goes_on_where_another_one_died(store: SegmentDirectory) -> None:
     store.path.mkdir()
-    (store.path / "00000007.lock").touch()
-    (store.path / "00000007.part").write_bytes(b"half of something longer")
+    (store.path / "00000007.txt.lock").touch()
+    (store.path / "00000007.txt.part").write_bytes(b"half of something longer")
     publish(store, b"0123")
     assert b"".join(store.read(NAME, Span(0, 4))) == b"0123"
     assert names(store) == [NAME]
@@ -150,7 +154,7 @@ def test_a_lock_that_was_removed_meanwhile_is_taken_anew(store: SegmentDirectory
             entered.set()
 
     store.path.mkdir()
-    path = store.path / "00000007.lock"
+    path = store.path / "00000007.txt.lock"
     with path.open("w") as old:
         fcntl.flock(old, fcntl.LOCK_EX)
         thread = threading.Thread(target=build)
