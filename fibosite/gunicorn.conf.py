@@ -1,5 +1,12 @@
 """gunicorn's settings: many threads, as a long answer holds one for as long as its client reads."""
 
+import atexit
+import os
+import sys
+from shutil import rmtree
+from tempfile import mkdtemp
+
+from gunicorn.arbiter import Arbiter
 from gunicorn.http.errors import InvalidHeader
 from gunicorn.http.message import Request
 from gunicorn.workers.base import Worker
@@ -23,10 +30,37 @@ graceful_timeout = 90
 timeout = 30
 keepalive = 5
 
+# The most that gunicorn allows: `/terms?value=` takes long numbers.
+limit_request_line = 8190
+
 # gunicorn would take SCRIPT_NAME and PATH_INFO from the headers of any client on this host.
 forwarder_headers = ""
 # It would also open a control socket in the home directory.
 control_socket_disable = True
+
+
+def remove_counts(directory: str, owner: int) -> None:
+    """Removes the directory; in the process that made it only, as its workers inherit the duty."""
+    if os.getpid() == owner:
+        rmtree(directory, ignore_errors=True)
+
+
+# Where the processes count together (sequence/metrics.py). prometheus_client looks for it when it
+# is first imported. A reload (SIGHUP) reads this file again and goes on with the same counts.
+if "prometheus_client" not in sys.modules:
+    # In memory where possible: a process that writes to a mapped file on a full disk is killed.
+    in_memory = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None  # noqa: S108
+    counts = os.environ["PROMETHEUS_MULTIPROC_DIR"] = mkdtemp(prefix="fibo-counts-", dir=in_memory)
+    # Not gunicorn's on_exit, which is not called where the application refuses to start.
+    atexit.register(remove_counts, counts, os.getpid())
+
+
+def child_exit(server: Arbiter, worker: Worker) -> None:
+    """Takes the streams of a worker that is gone, however it went, from those in progress."""
+    # Here and not above, where the directory is not yet there.
+    from prometheus_client.multiprocess import mark_process_dead
+
+    mark_process_dead(worker.pid)  # type: ignore[no-untyped-call]
 
 
 def pre_request(worker: Worker, request: Request) -> None:

@@ -6,6 +6,10 @@ from sequence import views
 
 urlpatterns = [
     path("", views.text),
+    path("terms", views.terms_of_value),
+    path("terms/<str:n>", views.term),
+    path("openapi.json", views.description),
+    path("metrics", views.metrics_page),
     path("livez", views.livez),
     path("readyz", views.readyz),
 ]

@@ -92,6 +92,12 @@ class Server:
         with self.asked(target, method, **headers) as response:
             return response.status, dict(response.getheaders()), response.read()
 
+    def raw(self, request: str) -> bytes:
+        """Everything that comes back, until the server closes the connection."""
+        with socket.create_connection(("127.0.0.1", self.port), 30) as connection:
+            connection.sendall(request.encode("latin-1"))
+            return b"".join(iter(lambda: connection.recv(65536), b""))
+
     def stop(self) -> int:
         """Ends it as an operator would, and returns its exit status."""
         self.process.terminate()

@@ -10,12 +10,15 @@ import pytest
 from tests.conftest import ROOT
 
 LAYERS = [
-    {"errors"},
+    {"errors", "__version__"},
     {"text"},
-    {"protocol", "store", "models", "conf"},
-    {"build"},
+    {"protocol", "store", "models", "conf", "coding"},
+    {"build", "metrics"},
+    {"coded"},
     {"populate", "stream"},
-    {"views", "admin", "management", "checks"},
+    {"describe", "respond"},
+    {"openapi"},
+    {"views", "admin", "management", "checks", "middleware"},
     {"urls", "apps"},
 ]
 RANK = {name: rank for rank, names in enumerate(LAYERS) for name in names}

@@ -1,9 +1,11 @@
-"""The requests of HOSTILE rows 1 to 9 over a real socket, and what a test can only see inside."""
+"""HOSTILE rows 1 to 9 over a real socket, other requests, and what only a test inside can see."""
 
+import hashlib
 import json
-import socket
+import re
 from collections.abc import Callable
 from contextlib import AbstractContextManager
+from itertools import islice
 from pathlib import Path
 
 import pytest
@@ -12,6 +14,7 @@ from pytest_django.fixtures import Settings
 
 from sequence import build
 from sequence.models import Term
+from sequence.text.format import FORMATS
 from tests import oracle
 from tests.conftest import Server
 
@@ -51,9 +54,9 @@ BAD_QUERIES = {
     "/?sn=" + "9" * 3900: NUMBERS.format("'" + "9" * 40 + "'…"),
     # row 5
     "/?sn=1&sn=2": "sn is given more than once; it must be given once.",
-    "/?SN=1": "Parameter 'SN' is not known; it must be sn.",
-    "/?sn[]=1": "Parameter 'sn[]' is not known; it must be sn.",
-    "/?sn=1&x=1": "Parameter 'x' is not known; it must be sn.",
+    "/?SN=1": "Parameter 'SN' is not known; it must be sn or start or format.",
+    "/?sn[]=1": "Parameter 'sn[]' is not known; it must be sn or start or format.",
+    "/?sn=1&x=1": "Parameter 'x' is not known; it must be sn or start or format.",
 }
 
 
@@ -100,7 +103,7 @@ def test_head_has_the_headers_of_get_and_no_body(shared_server: Server, target: 
 @pytest.mark.parametrize("target", ["/?sn=1", "/", "/livez", "/readyz"])
 def test_other_methods_are_not_allowed(shared_server: Server, method: str, target: str) -> None:
     status, headers, _ = shared_server.get(target, method)
-    assert (status, headers["Allow"]) == (405, "GET, HEAD")
+    assert (status, headers["Allow"]) == (405, "GET, HEAD, OPTIONS")
 
 
 @pytest.mark.parametrize(
@@ -110,9 +113,7 @@ def test_other_methods_are_not_allowed(shared_server: Server, method: str, targe
 )
 def test_any_host_but_one_of_ours_is_refused(shared_server: Server, hosts: list[str]) -> None:
     lines = ["GET /?sn=3 HTTP/1.1", *(f"Host: {host}" for host in hosts), "Connection: close"]
-    with socket.create_connection(("127.0.0.1", shared_server.port), 30) as connection:
-        connection.sendall("\r\n".join([*lines, "", ""]).encode())
-        answer = b"".join(iter(lambda: connection.recv(65536), b""))
+    answer = shared_server.raw("\r\n".join([*lines, "", ""]))
     assert answer.startswith(b"HTTP/1.1 400 ")
     assert b"Traceback" not in answer
 
@@ -202,3 +203,298 @@ def test_a_store_of_another_layout_is_not_ready(
     assert response.status_code == 503
     assert response.content == UNAVAILABLE
     assert json.dumps({"layout_version": 1, "segment_bytes": 4096}) in caplog.text
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_a_window_has_its_terms_in_its_format(shared_server: Server, name: str) -> None:
+    status, headers, body = shared_server.get(f"/?sn=40&start=990&format={name}")
+    values = [term.decode().strip() for term in oracle.terms(1030)[990:]]
+    numbers = [str(n) for n in range(990, 1030)]
+    expected = {
+        "text": "".join(f"{value} " for value in values),
+        "lines": "".join(f"{value}\n" for value in values),
+        "bfile": "".join(f"{n} {value}\n" for n, value in zip(numbers, values, strict=True)),
+        "jsonl": "".join(
+            f'{{"n": {n}, "value": "{value}"}}\n' for n, value in zip(numbers, values, strict=True)
+        ),
+        "csv": "n,value\r\n"
+        + "".join(f"{n},{value}\r\n" for n, value in zip(numbers, values, strict=True)),
+    }
+    assert (status, body.decode()) == (200, expected[name])
+    assert headers["Content-Length"] == str(len(body))
+    assert headers["Content-Type"] == FORMATS[name].media_type
+
+
+@pytest.mark.parametrize(
+    ("target", "sentence"),
+    [
+        (
+            "/?sn=10&start=99991",
+            "start is '99991'; it must be a whole number from 0 to 99990 in plain decimal digits.",
+        ),
+        (
+            "/?sn=0&start=100001",
+            "start is '100001'; it must be a whole number from 0 to 100000 in plain decimal "
+            "digits.",
+        ),
+        (
+            "/?sn=1&start=-1",
+            "start is '-1'; it must be a whole number from 0 to 99999 in plain decimal digits.",
+        ),
+        (
+            "/?sn=1&format=xml",
+            "format is 'xml'; it must be text or lines or bfile or jsonl or csv.",
+        ),
+        ("/?sn=1&format=", "format is ''; it must be text or lines or bfile or jsonl or csv."),
+        ("/?start=5", NUMBERS.format("missing")),
+        (
+            "/terms/05",
+            "n is '05'; it must be a whole number from 0 to 1000000000000000000 in plain decimal "
+            "digits.",
+        ),
+        (
+            "/terms/1000000000000000001?format=json",
+            "n is '1000000000000000001'; it must be a whole number from 0 to 1000000000000000000 "
+            "in plain decimal digits.",
+        ),
+        (
+            "/terms/100000",
+            "n is '100000'; it must be less than 100000 for its digits; format=json tells of it "
+            "without them.",
+        ),
+        (
+            "/terms/7?mod=0",
+            "mod is '0'; it must be a whole number from 1 to "
+            "340282366920938463463374607431768211456 in plain decimal digits.",
+        ),
+        ("/terms/7?format=csv", "format is 'csv'; it must be text or json."),
+        ("/terms/7?value=13", "Parameter 'value' is not known; it must be format or mod."),
+        (
+            "/terms",
+            "value is missing; it must be a whole number of at most 8000 plain decimal digits.",
+        ),
+        (
+            "/terms?value=+5",
+            "value is ' 5'; it must be a whole number of at most 8000 plain decimal digits.",
+        ),
+    ],
+)
+def test_other_bad_parameters_are_refused_in_one_sentence(
+    shared_server: Server, target: str, sentence: str
+) -> None:
+    status, headers, body = shared_server.get(target)
+    assert (status, body.decode()) == (400, sentence + "\n")
+    assert (headers["Cache-Control"], headers["Vary"]) == ("no-store", "Accept")
+
+
+@pytest.mark.parametrize(
+    ("target", "following"),
+    [
+        ("/?sn=10", "/?sn=10&start=10"),
+        ("/?sn=10&start=90&format=csv", "/?sn=10&start=100&format=csv"),
+        ("/?sn=10&start=99985", "/?sn=5&start=99995"),
+        ("/?sn=10&start=99990", None),
+        ("/?sn=0&start=5", None),
+    ],
+)
+def test_the_next_window_is_linked_where_there_is_one(
+    shared_server: Server, target: str, following: str | None
+) -> None:
+    _, headers, _ = shared_server.get(target, "HEAD")
+    links = headers["Link"].split(", ")
+    assert links[-1] == '</openapi.json>; rel="service-desc"; type="application/json"'
+    assert links[:-1] == ([f'<{following}>; rel="next"'] if following else [])
+
+
+def test_the_links_lead_through_the_sequence(shared_server: Server) -> None:
+    target, found = "/?sn=700&start=97000&format=bfile", b""
+    while target:
+        _, headers, body = shared_server.get(target)
+        found += body
+        link = re.match(r'<([^>]*)>; rel="next"', headers["Link"])
+        target = link[1] if link else ""
+    assert [int(line.split()[0]) for line in found.splitlines()] == list(range(97_000, 100_000))
+
+
+@pytest.mark.parametrize(
+    ("target", "name"),
+    [
+        ("/?sn=20", "fibonacci-20.txt"),
+        ("/?sn=20&start=5&format=lines", "fibonacci-20-from-5.txt"),
+        ("/?sn=20&format=bfile", "b000045.txt"),
+        ("/?sn=20&start=5&format=bfile", "fibonacci-20-from-5.txt"),
+        ("/?sn=20&format=jsonl", "fibonacci-20.jsonl"),
+        ("/?sn=20&format=csv", "fibonacci-20.csv"),
+        ("/terms/20", "fibonacci-20.txt"),
+    ],
+)
+def test_a_download_has_a_name(shared_server: Server, target: str, name: str) -> None:
+    _, headers, _ = shared_server.get(target, "HEAD")
+    assert headers["Content-Disposition"] == f'inline; filename="{name}"'
+
+
+@pytest.mark.parametrize(
+    ("accept", "problem"),
+    [
+        (None, False),
+        ("*/*", False),
+        ("text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8", False),
+        ("application/json", True),
+        ("application/problem+json", True),
+        ("text/plain;q=0.5, application/json", True),
+        ("text/plain, application/json", False),
+        ("application/json;q=0, */*", False),
+        ("application/*", True),
+        ("image/png", False),
+    ],
+)
+def test_errors_are_problems_for_those_who_prefer_json(
+    shared_server: Server, accept: str | None, problem: bool
+) -> None:
+    status, headers, body = shared_server.get("/?sn=x", **({"Accept": accept} if accept else {}))
+    assert status == 400
+    if problem:
+        assert headers["Content-Type"] == "application/problem+json"
+        assert json.loads(body) == {
+            "type": "about:blank",
+            "title": "Bad Request",
+            "status": 400,
+            "detail": NUMBERS.format("'x'"),
+            "parameter": "sn",
+            "value": "x",
+            "maximum": 100_000,
+        }
+    else:
+        assert headers["Content-Type"] == "text/plain; charset=utf-8"
+        assert body.decode() == NUMBERS.format("'x'") + "\n"
+
+
+@pytest.mark.parametrize(
+    ("target", "method", "headers", "status"),
+    [
+        ("/nothing", "GET", {}, 404),
+        ("/", "GET", {}, 400),
+        ("/?sn=5", "POST", {}, 405),
+        ("/?sn=5", "GET", {"Accept_Encoding": "identity;q=0, br"}, 406),
+        ("/?sn=5", "GET", {"If_Match": '"x"'}, 412),
+        ("/?sn=5", "GET", {"Range": "bytes=9-5"}, 416),
+        ("/terms?value=4", "GET", {}, 404),
+        ("/?sn=5", "GET", {"Host": "evil.example"}, 400),
+    ],
+)
+def test_every_error_has_both_forms(
+    shared_server: Server, target: str, method: str, headers: dict[str, str], status: int
+) -> None:
+    plain_status, plain_headers, sentence = shared_server.get(target, method, **headers)
+    json_status, json_headers, problem = shared_server.get(
+        target, method, Accept="application/json", **headers
+    )
+    assert (plain_status, json_status) == (status, status)
+    assert json.loads(problem)["detail"] + "\n" == sentence.decode()
+    assert json.loads(problem)["status"] == status
+    assert plain_headers["Cache-Control"] == json_headers["Cache-Control"] == "no-store"
+
+
+def test_pages_of_any_origin_may_read_the_answers(shared_server: Server) -> None:
+    for target in ("/?sn=5", "/terms/5", "/?sn=x", "/openapi.json"):
+        _, headers, _ = shared_server.get(target, Origin="https://example.org")
+        assert headers["Access-Control-Allow-Origin"] == "*"
+        exposed = headers["Access-Control-Expose-Headers"].split(", ")
+        assert {"ETag", "Content-Range", "Content-Length", "Link"} <= set(exposed)
+
+
+def test_a_preflight_allows_ranges_and_conditions(shared_server: Server) -> None:
+    status, headers, body = shared_server.get(
+        "/?sn=5",
+        "OPTIONS",
+        Origin="https://example.org",
+        Access_Control_Request_Method="GET",
+        Access_Control_Request_Headers="range, if-none-match",
+    )
+    assert (status, body) == (204, b"")
+    assert headers["Access-Control-Allow-Origin"] == "*"
+    assert headers["Access-Control-Allow-Methods"] == headers["Allow"] == "GET, HEAD, OPTIONS"
+    allowed = headers["Access-Control-Allow-Headers"].split(", ")
+    assert {"Range", "If-Range", "If-None-Match", "If-Match"} <= set(allowed)
+
+
+def test_the_admin_is_for_its_own_origin(shared_server: Server) -> None:
+    _, headers, _ = shared_server.get("/admin/login/", Origin="https://example.org")
+    assert not [name for name in headers if name.startswith("Access-Control")]
+
+
+def test_one_term_is_its_digits(shared_server: Server) -> None:
+    for n in (0, 1, 2, 100, 2999):
+        _, headers, body = shared_server.get(f"/terms/{n}")
+        assert body == oracle.terms(3000)[n].strip() + b"\n"
+        assert headers["Content-Length"] == str(len(body))
+        assert headers["Vary"] == "Accept-Encoding, Accept"
+
+
+def test_one_term_has_ranges_and_a_validator(shared_server: Server) -> None:
+    digits = oracle.terms(2001)[2000].strip()
+    status, headers, body = shared_server.get("/terms/2000", Range="bytes=-11")
+    assert (status, body) == (206, digits[-10:] + b"\n")
+    assert shared_server.get("/terms/2000", If_None_Match=headers["ETag"])[0] == 304
+
+
+@pytest.mark.parametrize("ask", [{"format": "json"}, {"Accept": "application/json"}])
+def test_one_term_is_described_in_json(shared_server: Server, ask: dict[str, str]) -> None:
+    by_query = "format" in ask
+    target = "/terms/2000?format=json" if by_query else "/terms/2000"
+    status, headers, body = shared_server.get(target, **({} if by_query else ask))
+    digits = oracle.terms(2001)[2000].strip()
+    assert (status, headers["Content-Type"]) == (200, "application/json")
+    assert json.loads(body) == {
+        "n": 2000,
+        "digit_count": len(digits),
+        "first_digits": digits[:20].decode(),
+        "last_digits": digits[-20:].decode(),
+        "bit_length": int(digits).bit_length(),
+        "offset": len(oracle.text(0, 2000)),
+        "segment": 0,
+        "sha256": hashlib.sha256(digits).hexdigest(),
+    }
+    assert shared_server.get(target, If_None_Match=headers["ETag"], **ask)[0] == 304
+
+
+def test_facts_go_to_ten_to_the_18(shared_server: Server) -> None:
+    status, _, body = shared_server.get(f"/terms/{10**18}?format=json&mod=1000000007")
+    known = json.loads(body)
+    assert status == 200
+    assert (known["n"], known["sha256"], known["mod"]) == (10**18, None, 1000000007)
+    assert known["residue"] == int(shared_server.get(f"/terms/{10**18}?mod=1000000007")[2])
+    tail = int(shared_server.get(f"/terms/{10**18}?mod={10**20}")[2])
+    assert known["last_digits"] == f"{tail:020}"
+
+
+@pytest.mark.parametrize(
+    ("value", "numbers"),
+    [("0", [0]), ("1", [1, 2]), ("2", [3]), ("144", [12])],
+)
+def test_a_value_is_found_in_the_sequence(
+    shared_server: Server, value: str, numbers: list[int]
+) -> None:
+    lines = "".join(f"{n}\n" for n in numbers)
+    assert shared_server.get(f"/terms?value={value}")[2].decode() == lines
+    _, _, body = shared_server.get(f"/terms?value={value}&format=json")
+    assert json.loads(body) == {"value": value, "n": numbers}
+
+
+def test_a_long_value_is_found_in_the_sequence(shared_server: Server) -> None:
+    digits = str(next(islice(oracle.fibonacci(), 38_000, None)))
+    assert len(digits) > 7900
+    assert shared_server.get(f"/terms?value={digits}")[2] == b"38000\n"
+    status, _, body = shared_server.get(f"/terms?value={digits[:-1]}7")
+    assert status == 404
+    assert body.endswith(b", which is not a Fibonacci number.\n")
+    assert shared_server.get(f"/terms?value={'1' * 8001}")[0] == 400
+
+
+def test_no_answer_to_head_has_a_body(serve: Callable[..., Server]) -> None:
+    server = serve()
+    for target in ("/livez", "/nothing", "/", "/?sn=5", "/?sn=x", "/terms/5", "/metrics"):
+        _, headers, body = server.get(target, "HEAD")
+        assert (body, int(headers["Content-Length"]) > 0) == (b"", True)
+    # gunicorn says where it had to drop one.
+    assert "body" not in server.log.read_text()

@@ -1,0 +1,39 @@
+"""What is known of one term, with and without its digits."""
+
+import hashlib
+
+from sequence import conf
+from sequence.stream import stream
+from sequence.text import facts, layout
+from sequence.text.format import FORMATS
+from sequence.text.representation import Representation
+from sequence.text.span import Span
+
+
+def describe(n: int, modulus: int | None = None) -> dict[str, object]:
+    """The facts of F(n) by name, as JSON has them, for n up to `layout.MOST_N`.
+
+    `sha256` is that of its digits, where a client may ask for those; else it is None. `residue`
+    is there for a modulus. Raises what `stream` raises.
+    """
+    known: dict[str, object] = {
+        "n": n,
+        "digit_count": layout.digit_count(n),
+        "first_digits": facts.first_digits(n),
+        "last_digits": facts.last_digits(n),
+        "bit_length": facts.bit_length(n),
+        "offset": layout.offset(n),
+        "segment": conf.layout().segment_of(n),
+        "sha256": _sha256(n) if n < conf.max_sn() else None,
+    }
+    return (
+        known if modulus is None else known | {"mod": modulus, "residue": facts.residue(n, modulus)}
+    )
+
+
+def _sha256(n: int) -> str:
+    digest = hashlib.sha256()
+    representation = Representation(FORMATS["text"], Span(n, n + 1))
+    for chunk in stream(representation, [Span(0, layout.digit_count(n))]):
+        digest.update(chunk)
+    return digest.hexdigest()

@@ -1,0 +1,61 @@
+"""Measures every answer, from its request to its last byte."""
+
+from collections.abc import Callable, Iterator
+from time import perf_counter
+
+from django.http import (
+    FileResponse,
+    HttpRequest,
+    HttpResponse,
+    HttpResponseBase,
+    StreamingHttpResponse,
+)
+from prometheus_client import Counter
+
+from sequence import metrics
+from sequence.respond import METHODS
+
+
+class Measured:
+    """The answers with their metrics counted; outermost, to see what the other layers answer."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        """The answer, which is counted now, or as it is streamed."""
+        asked_at = perf_counter()
+        response = self.get_response(request)
+        # Never what a client invents: a series, once begun, takes memory for good.
+        method = request.method if request.method in METHODS else "other"
+        format = getattr(response, "format", metrics.NO_FORMAT)
+        metrics.REQUESTS.labels(method, response.status_code, format).inc()
+        sent_bytes = metrics.SENT_BYTES.labels(format)
+        # RFC 9110, section 6.4.1: these have no body, whatever Django holds for one.
+        bodiless = method == "HEAD" or response.status_code in (204, 304)
+        if isinstance(response, FileResponse):
+            return response  # gunicorn has the kernel send it
+        if isinstance(response, StreamingHttpResponse) and not bodiless:
+            # Django keeps the closer of the chunks, and calls it before that of what replaces them.
+            response.streaming_content = measured(iter(response), asked_at, sent_bytes)
+            return response
+        metrics.FIRST_BYTE_SECONDS.observe(perf_counter() - asked_at)
+        if isinstance(response, HttpResponse) and not bodiless:
+            sent_bytes.inc(len(response.content))
+        return response
+
+
+def measured(chunks: Iterator[bytes], asked_at: float, sent_bytes: Counter) -> Iterator[bytes]:
+    """The chunks; those that the server comes back from have been sent."""
+    with (
+        metrics.STREAMS_IN_PROGRESS.track_inprogress(),
+        # To be closed early raises GeneratorExit here.
+        metrics.STREAMS_ABORTED.count_exceptions(BaseException),
+    ):
+        chunk = next(chunks, None)
+        metrics.FIRST_BYTE_SECONDS.observe(perf_counter() - asked_at)
+        with metrics.STREAM_SECONDS.time():
+            while chunk is not None:
+                yield chunk
+                sent_bytes.inc(len(chunk))
+                chunk = next(chunks, None)

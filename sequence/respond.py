@@ -1,0 +1,207 @@
+"""Django's responses to what was decided, and to errors."""
+
+import hashlib
+import json
+import logging
+from collections.abc import Callable, Iterable, Mapping
+from functools import wraps
+from http import HTTPStatus
+
+from django.db import DatabaseError
+from django.http import HttpRequest, HttpResponse, HttpResponseBase, StreamingHttpResponse
+from django.views.decorators.csrf import csrf_exempt
+
+from sequence import coded, conf
+from sequence.coding import CODINGS
+from sequence.errors import (
+    FiboError,
+    MethodNotAllowed,
+    NotAcceptable,
+    NotFibonacci,
+    ParameterError,
+    PreconditionFailed,
+    RangeNotSatisfiable,
+)
+from sequence.protocol import query
+from sequence.protocol.answer import IMMUTABLE, Answer, Metadata, answer, strong_etag
+from sequence.protocol.negotiate import IDENTITY, media_type
+from sequence.stream import check_index, primed, stream, stream_coded
+from sequence.text.format import PLAIN
+from sequence.text.layout import LAYOUT_VERSION
+from sequence.text.representation import Representation
+from sequence.text.span import Span
+
+log = logging.getLogger(__name__)
+
+METHODS = ("GET", "HEAD", "OPTIONS")
+TEXT = "text/plain"
+JSON = "application/json"
+PROBLEM = "application/problem+json"
+RETRY_AFTER_S = 5
+
+# The errors that are the client's. All others are the store's, and a 503.
+STATUSES = {
+    ParameterError: 400,
+    NotFibonacci: 404,
+    MethodNotAllowed: 405,
+    NotAcceptable: 406,
+    PreconditionFailed: 412,
+    RangeNotSatisfiable: 416,
+}
+
+# Fetch Standard, section 3.3: pages of any origin may read the answers, and these headers too.
+CORS = {
+    "Access-Control-Allow-Origin": "*",
+    "Access-Control-Expose-Headers": (
+        "Accept-Ranges, Content-Disposition, Content-Encoding, Content-Length, Content-Range, "
+        "ETag, Link, Retry-After"
+    ),
+}
+PREFLIGHT = {
+    "Allow": ", ".join(METHODS),
+    "Access-Control-Allow-Methods": ", ".join(METHODS),
+    "Access-Control-Allow-Headers": "If-Match, If-None-Match, If-Range, Range",
+    "Access-Control-Max-Age": "86400",
+}
+# RFC 8631, section 4.
+SERVICE_DESC = f'</openapi.json>; rel="service-desc"; type="{JSON}"'
+
+View = Callable[..., HttpResponseBase]
+
+
+class Decided(StreamingHttpResponse):
+    """An answer that was decided, with its body, and the name of its format for the metrics."""
+
+    def __init__(self, decided: Answer, chunks: Iterable[bytes], format: str = "none") -> None:
+        super().__init__(chunks, status=decided.status, headers=decided.headers)
+        self.format = format
+        # Django adds one where there is none, as in a 304.
+        if "Content-Type" not in decided.headers:
+            del self.headers["Content-Type"]
+
+
+def public(view: View) -> View:
+    """The view for anybody: read only, from pages of any origin, with its errors answered."""
+
+    @wraps(view)
+    def answered(request: HttpRequest, **captured: str) -> HttpResponseBase:
+        response: HttpResponseBase
+        try:
+            if request.method == "OPTIONS":
+                response = HttpResponse(status=204, headers=PREFLIGHT)
+            elif request.method not in METHODS:
+                raise MethodNotAllowed(str(request.method), METHODS)
+            else:
+                response = view(request, **captured)
+        except (FiboError, OSError, DatabaseError) as error:
+            response = refused(request, error)
+        if request.method == "HEAD" and isinstance(response, HttpResponse):
+            strip(response)
+        links = [link for link in (response.headers.get("Link"), SERVICE_DESC) if link]
+        for name, value in (CORS | {"Link": ", ".join(links)}).items():
+            response.headers[name] = value
+        return response
+
+    # Without the exemption a POST would be refused for its missing token, and not for its method.
+    return csrf_exempt(answered)
+
+
+def strip(response: HttpResponse) -> None:
+    """Takes the body away, for HEAD, and leaves its length: gunicorn would log that it is there."""
+    response.headers.setdefault("Content-Length", str(len(response.content)))
+    response.content = b""
+
+
+def plain(status: int, sentence: str, cache_control: str = "no-store") -> HttpResponse:
+    """A response of one line."""
+    headers = {"Content-Type": PLAIN, "Cache-Control": cache_control}
+    return HttpResponse(sentence + "\n", status=status, headers=headers)
+
+
+def refusal(request: HttpRequest, status: int, sentence: str, **members: object) -> HttpResponse:
+    """An error in one sentence, or as a problem for those who prefer JSON (RFC 9457, section 3).
+
+    `members` are further ones of the problem; those that are None are left out.
+    """
+    response = plain(status, sentence)
+    if media_type(request.headers.get("Accept"), (TEXT, PROBLEM, JSON)) != TEXT:
+        problem = {
+            "type": "about:blank",
+            "title": HTTPStatus(status).phrase,
+            "status": status,
+            "detail": sentence,
+        }
+        response.headers["Content-Type"] = PROBLEM
+        problem |= {name: member for name, member in members.items() if member is not None}
+        response.content = json.dumps(problem).encode() + b"\n"
+    response.headers["Vary"] = "Accept"
+    if request.method == "HEAD":
+        strip(response)
+    return response
+
+
+def refused(request: HttpRequest, error: Exception) -> HttpResponse:
+    """The refusal that an error is answered with."""
+    status = STATUSES.get(type(error), 503)
+    if status == 503:
+        # The cause is the operator's to see and to mend, and not the client's.
+        log.error("%s failed.", request.path, exc_info=error)
+        response = refusal(request, 503, "The store cannot answer this now; please try again.")
+        response.headers["Retry-After"] = str(RETRY_AFTER_S)
+        return response
+    facts = {name: getattr(error, name, None) for name in ("parameter", "value", "maximum")}
+    response = refusal(request, status, str(error), **facts)
+    if isinstance(error, NotAcceptable):
+        response.headers["Vary"] = "Accept, Accept-Encoding"
+    if isinstance(error, MethodNotAllowed):
+        response.headers["Allow"] = ", ".join(error.allowed)
+    if isinstance(error, RangeNotSatisfiable):
+        # RFC 9110, section 14.4.
+        response.headers["Content-Range"] = f"bytes */{error.length}"
+    return response
+
+
+def represent(request: HttpRequest, representation: Representation, file_name: str) -> Decided:
+    """The response to a request for a representation; raises the errors of refusal."""
+    format, terms = representation.format, representation.terms
+    if terms.length:
+        check_index(terms.stop - 1)
+    facts = (LAYOUT_VERSION, terms.start, terms.stop, format.name)
+    # Nothing stays nothing; and a coded answer's end is told by its chunks, which HTTP/1.0 lacks.
+    chunked = representation.length and request.META["SERVER_PROTOCOL"] > "HTTP/1.0"
+    codings = coded.offered() if chunked else []
+    segment_bytes = conf.layout().segment_bytes
+    etags = {c.name: strong_etag(*facts, c.name, c.recipe, segment_bytes) for c in codings}
+    etags[IDENTITY] = strong_etag(*facts, IDENTITY)
+    about = Metadata(representation.length, format.media_type, etags)
+    decided = answer(str(request.method), request.headers, about)
+    if decided.coding == IDENTITY or not decided.body:
+        chunks = stream(representation, decided.body)
+    else:
+        chunks = stream_coded(representation, CODINGS[decided.coding])
+    response = Decided(decided, primed(chunks), format.name)
+    response.headers["Content-Disposition"] = f'inline; filename="{file_name}"'
+    return response
+
+
+def small(
+    request: HttpRequest, body: str, content_type: str, cache_control: str = IMMUTABLE
+) -> HttpResponseBase:
+    """The response of a few bytes, with its validator and ranges; raises the errors of refusal."""
+    content = body.encode() + b"\n"
+    etag = strong_etag(hashlib.sha256(content).hexdigest()[:32])
+    about = Metadata(len(content), content_type, {IDENTITY: etag}, cache_control)
+    decided = answer(str(request.method), request.headers, about)
+    parts = (
+        content[part.start : part.stop] if isinstance(part, Span) else part for part in decided.body
+    )
+    response = Decided(decided, parts)
+    response.headers["Vary"] = "Accept-Encoding, Accept"
+    return response
+
+
+def wants_json(request: HttpRequest, parameters: Mapping[str, str]) -> bool:
+    """Whether the answer is JSON: as the parameter `format` says, or else as Accept does."""
+    if format := query.choice("format", parameters, ("text", "json")):
+        return format == "json"
+    return media_type(request.headers.get("Accept"), (TEXT, JSON)) == JSON
