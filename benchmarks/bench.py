@@ -195,14 +195,19 @@ class Server:
 
 
 @contextmanager
-def served(data_dir: Path, *arguments: str, **variables: str) -> Iterator[Server]:
-    """Our gunicorn on a free loopback port; the arguments override its configuration."""
+def served(
+    data_dir: Path, *arguments: str, root: Path = ROOT, **variables: str
+) -> Iterator[Server]:
+    """Our gunicorn on a free loopback port; the arguments override its configuration.
+
+    `root` is where its code lies.
+    """
     log = data_dir.with_suffix(".log")
     with socket.create_server(("127.0.0.1", 0), backlog=1024) as listener, log.open("ab") as errors:
         port = listener.getsockname()[1]
         process = subprocess.Popen(
             [*GUNICORN, f"--bind=fd://{listener.fileno()}", *arguments],
-            cwd=ROOT,
+            cwd=root,
             env=environment(data_dir, **variables),
             pass_fds=[listener.fileno()],
             stderr=errors,
@@ -234,12 +239,12 @@ def get(port: int, target: str) -> tuple[int, str]:
         connection.close()
 
 
-def curl(port: int, target: str, expected_bytes: int) -> tuple[float, float]:
+def curl(port: int, target: str, expected_bytes: int, *options: str) -> tuple[float, float]:
     """The seconds to the first and to the last byte of the answer, as curl counts them."""
     shown = "%{time_starttransfer} %{time_total} %{http_code} %{size_download}"
     url = f"http://127.0.0.1:{port}{target}"
     printed = subprocess.run(
-        ["curl", "-s", "-o", "/dev/null", "-w", shown, url],  # noqa: S607
+        ["curl", "-s", "-o", "/dev/null", "-w", shown, *options, url],  # noqa: S607
         capture_output=True,
         text=True,
         check=True,

@@ -48,8 +48,9 @@ def main() -> None:
             data = scratch / "data"
             shutil.copytree(store, data)
             try:
-                variables = {"WEB_CONCURRENCY": "1", "PYTHONPATH": str(scratch)}
-                with served(data, *application, **variables) as server:
+                with served(
+                    data, *application, WEB_CONCURRENCY="1", PYTHONPATH=str(scratch)
+                ) as server:
                     # What the side before left for the disk to do is not this one's.
                     os.sync()
                     if hashed:

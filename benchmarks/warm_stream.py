@@ -121,8 +121,9 @@ def main() -> None:
             for kib in CHUNK_LENGTHS_KIB:
                 module = f"chunks_of_{kib}"
                 (scratch / f"{module}.py").write_text(WITH_CHUNKS.format(length=kib * 1024))
-                variables = {"WEB_CONCURRENCY": "1", "PYTHONPATH": str(scratch)}
-                server = running.enter_context(served(data, module, **variables))
+                server = running.enter_context(
+                    served(data, module, WEB_CONCURRENCY="1", PYTHONPATH=str(scratch))
+                )
                 ports[f"{kib} KiB"] = server.port, WHOLE
             title, against = "Lengths of a chunk", f"{directory.CHUNK_BYTES // 1024} KiB"
         else:
