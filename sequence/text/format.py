@@ -3,10 +3,10 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from sequence.text.layout import offset
+from sequence.text.layout import digit_count, offset
 
-LONG_BYTES = 1000
-"""From about where on a view is made sooner than a copy."""
+LONG_DIGITS = 1000
+"""From about so many digits on a view of them is made sooner than a copy."""
 
 NUMBER = b"%d"
 """Where a format says the number of a term."""
@@ -44,7 +44,8 @@ class Format:
                 yield chunk.replace(b" ", between)
         else:
             for chunk in chunks:
-                digits = _split(chunk)
+                long = digit_count(n) >= LONG_DIGITS
+                digits = _views(chunk) if long else chunk.split(b" ")
                 stop = n + len(digits)
                 pieces: list[bytes | memoryview] = [b""] * (2 * len(digits) - 1)
                 pieces[::2] = digits
@@ -62,14 +63,10 @@ class Format:
         return len(self.before.replace(NUMBER, b"")) + len(self.after) - 1
 
 
-def _split(chunk: bytes) -> Sequence[bytes | memoryview]:
-    """The parts of the chunk around its spaces, without copies of those that are long."""
-    spaces = chunk.count(b" ")
-    if spaces * LONG_BYTES > len(chunk):
-        return chunk.split(b" ")
+def _views(chunk: bytes) -> Sequence[memoryview]:
+    """What `chunk.split(b" ")` gives, as views of it."""
     view, start, parts = memoryview(chunk), 0, []
-    for _ in range(spaces):
-        stop = chunk.index(b" ", start)
+    while (stop := chunk.find(b" ", start)) >= 0:
         parts.append(view[start:stop])
         start = stop + 1
     return [*parts, view[start:]]
