@@ -37,7 +37,7 @@ format: .venv/develop ## let ruff lay out the code
 	.venv/bin/ruff check --fix .
 
 bench: .venv/develop ## measure; the results are printed
-	for name in making_text populate cold_stream warm_stream formats mixed_load memory range_header; do \
+	for name in making_text populate cold_stream cold_window warm_stream formats mixed_load memory range_header; do \
 	  .venv/bin/python benchmarks/$$name.py || exit 1; done
 
 clean: ## remove what make made, but for the data

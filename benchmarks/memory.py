@@ -3,6 +3,7 @@ makes missing ones. Of several rounds, each with a service just started, the wor
 
 import shutil
 import sqlite3
+import subprocess
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -12,7 +13,6 @@ import psutil
 from bench import (
     TERMS,
     TEXT_BYTES,
-    curl,
     heading,
     manage,
     new_store,
@@ -22,6 +22,7 @@ from bench import (
     table,
 )
 
+from sequence.coding import CODINGS
 from sequence.text.layout import offset
 
 MIB = 1024 * 1024
@@ -46,8 +47,9 @@ def empty(data_dir: Path) -> None:
     """Removes all segments from the store below a running service."""
     with closing(sqlite3.connect(data_dir / "index.sqlite3", timeout=60)) as index, index:
         index.execute("DELETE FROM sequence_term")
+        index.execute("DELETE FROM sequence_codedsegment")
         index.execute("DELETE FROM sequence_segment")
-    for segment in (data_dir / "segments").glob("*.txt"):
+    for segment in (data_dir / "segments").glob("0*"):
         segment.unlink()
 
 
@@ -68,10 +70,12 @@ def measured(data_dir: Path) -> Iterator[tuple[str, Found]]:
     with served(data_dir, WEB_CONCURRENCY="1") as server:
         (worker,) = server.workers()
 
-        def ask(sn: int, what: str) -> tuple[str, Found]:
+        def ask(sn: int, what: str, name: str = "text", coding: str = "") -> tuple[str, Found]:
             before = memory(worker, "VmRSS")
             forget_peak(worker)
-            curl(server.port, f"/?sn={sn}", offset(sn))
+            url = f"http://127.0.0.1:{server.port}/?sn={sn}&format={name}"
+            accepted = f"Accept-Encoding: {coding}"
+            subprocess.run(["curl", "-sf", "-o", "/dev/null", "-H", accepted, url], check=True)  # noqa: S607
             after = (memory(worker, name) for name in ("VmHWM", "VmRSS", "RssFile"))
             return what, Found(before, *after)
 
@@ -79,6 +83,10 @@ def measured(data_dir: Path) -> Iterator[tuple[str, Found]]:
         yield ask(10_000, "10,000 stored terms")
         manage(data_dir, "prepopulate", f"--upto={TERMS}")
         yield ask(TERMS, f"{TERMS:,} stored terms")
+        yield ask(TERMS, f"{TERMS:,} stored terms as jsonl", name="jsonl")
+        for coding in CODINGS:
+            yield ask(TERMS, f"{TERMS:,} stored terms, coded in {coding} and kept", coding=coding)
+            yield ask(TERMS, f"{TERMS:,} terms that are kept in {coding}", coding=coding)
         empty(data_dir)
         yield ask(20, "20 missing terms: the compiler is loaded, a segment made")
         empty(data_dir)
