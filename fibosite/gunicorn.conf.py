@@ -32,6 +32,8 @@ keepalive = 5
 
 # The most that gunicorn allows: `/terms?value=` takes long numbers.
 limit_request_line = 8190
+# Of 8 KB each; gunicorn joins those of one name, and all of them are looked at.
+limit_request_fields = 64
 
 # gunicorn would take SCRIPT_NAME and PATH_INFO from the headers of any client on this host.
 forwarder_headers = ""
@@ -61,6 +63,14 @@ def child_exit(server: Arbiter, worker: Worker) -> None:
     from prometheus_client.multiprocess import mark_process_dead
 
     mark_process_dead(worker.pid)  # type: ignore[no-untyped-call]
+
+
+def worker_exit(server: Arbiter, worker: Worker) -> None:
+    """Drops what no client waits for any more; Python would finish it before it ends."""
+    from sequence import build, coded
+
+    build.builders.stop()
+    coded.coders.stop()
 
 
 def pre_request(worker: Worker, request: Request) -> None:

@@ -1,16 +1,14 @@
 """Makes a segment from its number alone, once on a host, however many ask for it."""
 
 import logging
-import threading
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Iterable, Iterator
+from concurrent.futures import Future
 from functools import cache, partial
 from pathlib import Path
-from typing import Any, TypeVar
-
-from django.db import connection
+from typing import TypeVar
 
 from sequence import conf, models
+from sequence.background import Background, at_once
 from sequence.errors import LayoutMismatch
 from sequence.models import Segment
 from sequence.store.checksum import BlockChecksums
@@ -21,7 +19,6 @@ from sequence.text.layout import Layout, offset, segment_name
 
 log = logging.getLogger(__name__)
 
-Made = TypeVar("Made")
 Piece = TypeVar("Piece", bytes, memoryview)
 
 BUILDERS = 4
@@ -86,38 +83,11 @@ def summed(pieces: Iterable[Piece], checksums: BlockChecksums) -> Iterator[Piece
         yield piece
 
 
-def in_thread(make: Callable[[], Made]) -> Made:
-    """What `make` makes in a thread whose connection to the index nobody else would close."""
-    try:
-        return make()
-    finally:
-        connection.close()
-
-
-_builders = ThreadPoolExecutor(BUILDERS, thread_name_prefix="build")
-_under_way: dict[str, Future[Any]] = {}
-_asking = threading.Lock()
-
-
-def in_background(name: str, make: Callable[[], Made]) -> Future[Made]:
-    """What `make` makes under that name, when a builder has made it; once for all who ask."""
-    with _asking:
-        if name in _under_way:
-            return _under_way[name]
-        future = _under_way[name] = _builders.submit(in_thread, make)
-    future.add_done_callback(lambda _: _under_way.pop(name))
-    return future
-
-
-def at_once(found: Made) -> Future[Made]:
-    """What was found, as if it had been made."""
-    future: Future[Made] = Future()
-    future.set_result(found)
-    return future
+builders = Background(BUILDERS, "build")
 
 
 def soon(number: int) -> Future[Segment]:
     """The segment of that number: at once where it is stored, or else when it has been built."""
     if found := stored(number):
         return at_once(found)
-    return in_background(segment_name(number), partial(build, number))
+    return builders.soon(segment_name(number), partial(build, number))

@@ -5,9 +5,10 @@ from collections.abc import Iterable, Iterator
 from concurrent.futures import Future
 from functools import partial
 
-from django.db import transaction
+from django.db import DatabaseError, transaction
 
 from sequence import build, conf
+from sequence.background import Background, at_once
 from sequence.coding import CODINGS, Coding, crc32
 from sequence.models import CodedSegment, Segment
 from sequence.store.checksum import BlockChecksums
@@ -19,6 +20,12 @@ log = logging.getLogger(__name__)
 
 MOST_OF_IDENTITY = 0.45
 """About what a coded segment takes of its plain bytes, to see whether making it is worth while."""
+
+
+CODERS = 2
+"""How many segments a process codes at once. Apart from the builders, whom clients wait for."""
+
+coders = Background(CODERS, "code")
 
 
 class CheckedCoder:
@@ -45,55 +52,68 @@ def offered() -> list[Coding]:
 def soon(number: int, format: Format, coding: Coding) -> Future[CodedSegment | None]:
     """The segment in that format and coding: at once where it is kept, or when it has been made.
 
-    None where there is no room to keep it.
+    None where it cannot be kept.
     """
-    name = f"{number:08}.{format.name}.{coding.name}-{coding.recipe}"
-    if found := CodedSegment.objects.filter(name=name).first():
-        return build.at_once(found)
-    return build.in_background(name, partial(make, name, number, format, coding))
+    name = file_name(number, format, coding)
+    if found := kept(name):
+        return at_once(found)
+    return coders.soon(name, partial(make, number, format, coding))
 
 
-def make(name: str, number: int, format: Format, coding: Coding) -> CodedSegment | None:
-    """The segment in that format and coding, made and kept under that name where it is missing.
+def file_name(number: int, format: Format, coding: Coding) -> str:
+    """The name of a segment's file in that format and coding."""
+    return f"{number:08}.{format.name}.{coding.name}-{coding.recipe}"
 
-    Makes the plain segment too where that is missing, and raises what `build.build` does. None
-    where the settings or the disk leave no room for it.
+
+def kept(name: str) -> CodedSegment | None:
+    """The coded segment of that name, where it is kept; its file may be removed at any time."""
+    found = CodedSegment.objects.filter(name=name).first()
+    return found if found and build.store().length(name) == found.length_bytes else None
+
+
+def make(number: int, format: Format, coding: Coding) -> CodedSegment | None:
+    """The segment in that format and coding, made and kept first where it is missing.
+
+    None where the settings leave no room for it or where anything fails: an answer can do
+    without.
     """
-    segment = build.build(number)
-    with build.store().sole_builder(name):
-        if found := CodedSegment.objects.filter(name=name).first():
-            return found
-        whole = Representation(format, conf.layout().terms(number), headed=False)
-        if not _fits(whole.length * MOST_OF_IDENTITY):
-            return None
-        try:
-            return _keep(name, segment, whole, coding)
-        except OSError:
-            log.exception("%s could not be kept; it is made anew for each request.", name)
-            return None
+    name = file_name(number, format, coding)
+    try:
+        segment = build.stored(number) or build.build(number)
+        with build.store().sole_builder(name):
+            return kept(name) or _keep(name, segment, format, coding)
+    except (OSError, DatabaseError):
+        log.exception("%s could not be kept; it is made anew for each request.", name)
+        return None
 
 
-def _keep(
-    name: str, segment: Segment, whole: Representation, coding: Coding
-) -> CodedSegment | None:
+def _keep(name: str, segment: Segment, format: Format, coding: Coding) -> CodedSegment | None:
+    whole = Representation(format, conf.layout().terms(segment.number), headed=False)
+    if not _fits(whole.length * MOST_OF_IDENTITY):
+        return None
     directory, coder, checksums = build.store(), CheckedCoder(coding), BlockChecksums()
     text = directory.read(segment.name, Span(0, segment.length_bytes))
     pieces = coder.code(whole.excerpt(Span(0, whole.length)).render(text))
-    kept = CodedSegment(
+    made = CodedSegment(
         name=name,
         segment=segment,
         length_bytes=directory.publish(name, build.summed(pieces, checksums)),
         crc32=coder.crc32,
         block_checksums=checksums.digest(),
     )
-    # Looked at again, where one at a time can write, as others were made meanwhile.
-    with transaction.atomic():
-        if _fits(kept.length_bytes):
-            kept.save(force_insert=True)
-            log.info("Kept %s: %s bytes.", kept, f"{kept.length_bytes:,}")
-            return kept
-    directory.remove(name)
-    return None
+    written = False
+    try:
+        # Looked at again, where one at a time can write, as others were made meanwhile.
+        with transaction.atomic():
+            CodedSegment.objects.filter(name=name).delete()
+            if _fits(made.length_bytes):
+                made.save(force_insert=True)
+                written = True
+    finally:
+        if not written:
+            directory.remove(name)
+    log.info("%s %s: %s bytes.", "Kept" if written else "No room for", made, made.length_bytes)
+    return made if written else None
 
 
 def _fits(length_bytes: float) -> bool:

@@ -8,8 +8,8 @@ from sequence.text.layout import Layout
 
 MAX_SN = 100_000
 """FIBO_MAX_SN, in terms: the most that one request may ask for."""
-MAX_SN_LIMIT = 10**9
-"""What FIBO_MAX_SN may be at most: the index keeps n in 32 bits on some databases."""
+MAX_SN_LIMIT = 10**7
+"""What FIBO_MAX_SN may be at most: from there on a single term takes seconds to begin."""
 
 SEGMENT_BYTES = 64 * 1024 * 1024
 """FIBO_SEGMENT_BYTES, in bytes: about the length of a segment."""

@@ -26,9 +26,9 @@ def describe(n: int, modulus: int | None = None) -> dict[str, object]:
         "segment": conf.layout().segment_of(n),
         "sha256": _sha256(n) if n < conf.max_sn() else None,
     }
-    return (
-        known if modulus is None else known | {"mod": modulus, "residue": facts.residue(n, modulus)}
-    )
+    if modulus is not None:
+        known |= {"mod": modulus, "residue": facts.residue(n, modulus)}
+    return known
 
 
 def _sha256(n: int) -> str:

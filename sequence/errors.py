@@ -22,6 +22,16 @@ class ParameterError(FiboError):
         self.parameter, self.value, self.maximum = parameter, value, maximum
 
 
+class UnknownParameter(FiboError):
+    """A request has a parameter that means nothing."""
+
+    def __init__(self, name: str, value: str, known: tuple[str, ...]) -> None:
+        super().__init__(
+            f"Parameter {shortened(name)} is not known; it must be {' or '.join(known)}."
+        )
+        self.parameter, self.value, self.known = name, value, known
+
+
 class NotFibonacci(FiboError):
     """A number is not in the sequence."""
 
@@ -60,12 +70,12 @@ class PreconditionFailed(FiboError):
 class RangeNotSatisfiable(FiboError):
     """A Range header is malformed, asks for too many ranges, or for none that there is."""
 
-    def __init__(self, header: str, length: int) -> None:
+    def __init__(self, header: str, length: int, most_ranges: int) -> None:
         super().__init__(
-            f"Range is {shortened(header)}; it must be bytes=first-last, with one to 16 ranges "
-            f"of which one at least begins within the {length:,} bytes."
+            f"Range is {shortened(header)}; it must be bytes=first-last, with one to {most_ranges} "
+            f"ranges of which one at least begins within the {length:,} bytes."
         )
-        self.header, self.length = header, length
+        self.header, self.length, self.most_ranges = header, length, most_ranges
 
 
 class LayoutMismatch(FiboError):
@@ -105,6 +115,16 @@ class IndexMismatch(FiboError):
             f"The index has the {what} at offset {found:,}, and arithmetic at {expected:,}."
         )
         self.what, self.found, self.expected = what, found, expected
+
+
+class BodyShort(FiboError):
+    """Less came of a body than was promised."""
+
+    def __init__(self, expected_bytes: int, found_bytes: int) -> None:
+        super().__init__(
+            f"A body of {expected_bytes:,} bytes was promised; {found_bytes:,} came of it."
+        )
+        self.expected_bytes, self.found_bytes = expected_bytes, found_bytes
 
 
 def shortened(value: str, most: int = 40) -> str:

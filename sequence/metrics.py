@@ -20,7 +20,7 @@ from prometheus_client.core import GaugeMetricFamily, InfoMetricFamily, Metric
 from prometheus_client.multiprocess import MultiProcessCollector
 
 from sequence import __version__
-from sequence.models import Segment
+from sequence.models import CodedSegment, Segment
 from sequence.text.format import FORMATS
 from sequence.text.layout import LAYOUT_VERSION
 
@@ -103,9 +103,13 @@ class _Found:
         yield InfoMetricFamily("fibo_build", "The program that runs.", program)
         try:
             totals = Segment.objects.totals()
+            coded_bytes = CodedSegment.objects.total_bytes()
         except DatabaseError:
             # Where the index fails, the other metrics are wanted most.
             log.exception("The totals of the store are not to be had.")
             return
         for name in ("segments", "terms", "bytes"):
             yield GaugeMetricFamily(f"fibo_store_{name}", f"Stored {name}.", totals[name])
+        yield GaugeMetricFamily(
+            "fibo_store_coded_bytes", "Stored bytes of coded segments, besides.", coded_bytes
+        )

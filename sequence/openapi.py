@@ -2,13 +2,10 @@
 
 from typing import Any
 
-from sequence.protocol.query import MOST_VALUE_DIGITS
+from sequence.protocol.query import MOST_MODULUS, MOST_VALUE_DIGITS
 from sequence.respond import JSON, PROBLEM
 from sequence.text.format import FORMATS
 from sequence.text.layout import MOST_N
-
-MOST_MODULUS = 2**128
-"""The most that `mod` may be."""
 
 Object = dict[str, Any]
 
@@ -17,7 +14,7 @@ DIGITS = {"type": "string", "pattern": "^(0|[1-9][0-9]*)$"}
 TEXT = {"text/plain": {"schema": STRING}}
 
 HEADERS: Object = {
-    "ETag": "Strong, and equal on every host: the bytes follow from the request alone.",
+    "ETag": "Strong: made of what the bytes follow from.",
     "Cache-Control": "How long the answer may be kept; `immutable` where it can never change.",
     "Accept-Ranges": "`bytes`: ranges are answered (RFC 9110, section 14), of the uncoded bytes.",
     "Vary": "Which headers of the request the answer depends on.",
@@ -52,7 +49,7 @@ TERM_SCHEMA: Object = {
         "segment": {"type": "integer", "description": "The stored segment that it belongs to."},
         "sha256": {
             "type": ["string", "null"],
-            "description": "Of the digits; null where n is beyond the maximum.",
+            "description": "Of the digits; null where those cannot be had.",
         },
         "mod": {"type": "integer"},
         "residue": {"type": "integer", "description": "F(n) modulo `mod`."},
@@ -93,7 +90,7 @@ def document(max_sn: int) -> Object:
             "summary": "The first N Fibonacci numbers, exact, at the speed of the wire.",
             "description": (
                 "F(0) = 0, F(1) = 1. `start` and `sn` together may be at most "
-                f"{max_sn}, and so may n be less than that where its digits are asked for. "
+                f"{max_sn}; n must be less than that where its digits are asked for. "
                 "Range, If-Range, If-Match, If-None-Match and Accept-Encoding (zstd, gzip) are "
                 "heeded as RFC 9110 has them."
             ),

@@ -5,7 +5,8 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 from functools import partial
 
 from sequence import conf
-from sequence.build import build, in_thread, store
+from sequence.background import in_thread
+from sequence.build import build, store
 from sequence.models import Segment
 from sequence.text.span import Span
 

@@ -12,6 +12,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBase, StreamingHt
 from django.views.decorators.csrf import csrf_exempt
 
 from sequence import coded, conf
+from sequence.coded_stream import stream_coded
 from sequence.coding import CODINGS
 from sequence.errors import (
     FiboError,
@@ -21,11 +22,12 @@ from sequence.errors import (
     ParameterError,
     PreconditionFailed,
     RangeNotSatisfiable,
+    UnknownParameter,
 )
 from sequence.protocol import query
 from sequence.protocol.answer import IMMUTABLE, Answer, Metadata, answer, strong_etag
 from sequence.protocol.negotiate import IDENTITY, media_type
-from sequence.stream import check_index, primed, stream, stream_coded
+from sequence.stream import check_index, primed, stream
 from sequence.text.format import PLAIN
 from sequence.text.layout import LAYOUT_VERSION
 from sequence.text.representation import Representation
@@ -42,6 +44,7 @@ RETRY_AFTER_S = 5
 # The errors that are the client's. All others are the store's, and a 503.
 STATUSES = {
     ParameterError: 400,
+    UnknownParameter: 400,
     NotFibonacci: 404,
     MethodNotAllowed: 405,
     NotAcceptable: 406,
@@ -89,6 +92,7 @@ def public(view: View) -> View:
         try:
             if request.method == "OPTIONS":
                 response = HttpResponse(status=204, headers=PREFLIGHT)
+                del response.headers["Content-Type"]
             elif request.method not in METHODS:
                 raise MethodNotAllowed(str(request.method), METHODS)
             else:
@@ -173,15 +177,13 @@ def represent(request: HttpRequest, representation: Representation, file_name: s
     segment_bytes = conf.layout().segment_bytes
     etags = {c.name: strong_etag(*facts, c.name, c.recipe, segment_bytes) for c in codings}
     etags[IDENTITY] = strong_etag(*facts, IDENTITY)
-    about = Metadata(representation.length, format.media_type, etags)
+    about = Metadata(representation.length, format.media_type, etags, file_name=file_name)
     decided = answer(str(request.method), request.headers, about)
     if decided.coding == IDENTITY or not decided.body:
         chunks = stream(representation, decided.body)
     else:
         chunks = stream_coded(representation, CODINGS[decided.coding])
-    response = Decided(decided, primed(chunks), format.name)
-    response.headers["Content-Disposition"] = f'inline; filename="{file_name}"'
-    return response
+    return Decided(decided, primed(chunks), format.name)
 
 
 def small(

@@ -9,7 +9,6 @@ from sequence import build, conf, metrics, openapi
 from sequence.describe import describe
 from sequence.errors import NotFibonacci, ParameterError
 from sequence.models import Segment
-from sequence.openapi import MOST_MODULUS
 from sequence.protocol import query
 from sequence.respond import JSON, plain, public, refusal, represent, small, wants_json
 from sequence.text import facts
@@ -59,7 +58,7 @@ def term(request: HttpRequest, n: str) -> HttpResponseBase:
     as_json = wants_json(request, parameters)
     number = query.whole_number("n", n, MOST_N)
     modulus = (
-        query.whole_number("mod", parameters["mod"], MOST_MODULUS, least=1)
+        query.whole_number("mod", parameters["mod"], query.MOST_MODULUS, least=1)
         if "mod" in parameters
         else None
     )

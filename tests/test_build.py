@@ -7,7 +7,8 @@ import pytest
 from pytest_django.fixtures import Settings
 
 from sequence import build, conf, models
-from sequence.build import in_thread, soon, store
+from sequence.background import in_thread
+from sequence.build import soon, store
 from sequence.errors import LayoutMismatch, SumMismatch
 from sequence.models import Segment, Term
 from sequence.text import compute

@@ -6,14 +6,16 @@ from pathlib import Path
 
 import pytest
 import zstandard
+from django.db import OperationalError
 from pytest_django.fixtures import Settings
 
 from sequence import build, coded, conf
+from sequence.background import in_thread
+from sequence.coded_stream import stream_coded
 from sequence.coding import GZIP, ZSTD, Coding
 from sequence.errors import SegmentShort
 from sequence.models import CodedSegment
 from sequence.store.checksum import BlockChecksums
-from sequence.stream import stream_coded
 from sequence.text.format import FORMATS
 from sequence.text.representation import Representation
 from sequence.text.span import Span
@@ -92,8 +94,7 @@ def test_many_who_ask_at_once_have_it_made_once(
     text = FORMATS["text"]
     with ThreadPoolExecutor(8) as pool:
         made = [
-            pool.submit(build.in_thread, lambda: coded.soon(3, text, ZSTD).result())
-            for _ in range(40)
+            pool.submit(in_thread, lambda: coded.soon(3, text, ZSTD).result()) for _ in range(40)
         ]
         assert len({str(future.result()) for future in made}) == 1
     assert published == ["00000003.text.zstd-level1"]
@@ -117,25 +118,66 @@ def test_without_room_all_is_coded_as_it_is_sent(data_dir: Path, settings: Setti
         build.store().remove(row.name)
         row.delete()
     settings.FIBO_ENCODED_BYTES = 5 * 2048
-    body = body_of(ZSTD)
-    assert decoded(ZSTD, body) == decoded(ZSTD, kept)
+    assert body_of(ZSTD) == kept  # byte for byte, as the strong ETag is the same
     assert CodedSegment.objects.count() >= 4
     assert CodedSegment.objects.total_bytes() <= 5 * 2048
     assert CodedSegment.objects.count() == len(kept_files(data_dir))
 
 
-def test_a_disk_that_takes_no_more_does_not_stop_the_answer(
-    data_dir: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+@pytest.mark.parametrize(
+    "fault",
+    [OSError(28, "No space left on device"), OperationalError("database is locked")],
+    ids=["disk", "index"],
+)
+def test_what_cannot_be_kept_does_not_stop_the_answer(
+    data_dir: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    fault: Exception,
 ) -> None:
     body_of(ZSTD)
 
-    def full(*_: object) -> CodedSegment:
-        raise OSError(28, "No space left on device")
+    def fail(*_: object) -> CodedSegment:
+        raise fault
 
-    monkeypatch.setattr(coded, "_keep", full)
+    monkeypatch.setattr(coded, "_keep", fail)
     assert decoded(GZIP, body_of(GZIP)) == oracle.text(*TERMS)
     assert "could not be kept" in caplog.text
     assert not {name for name in kept_files(data_dir) if "gzip" in name}
+
+
+@pytest.mark.parametrize("name", ["text", "csv"])
+def test_a_body_has_the_same_bytes_kept_or_not(
+    data_dir: Path, settings: Settings, name: str
+) -> None:
+    for terms in (TERMS, Span(0, 900)):
+        kept = body_of(GZIP, terms, name)
+        CodedSegment.objects.all().delete()
+        settings.FIBO_ENCODED_BYTES = 0
+        assert body_of(GZIP, terms, name) == kept
+        assert CodedSegment.objects.count() == 0
+        settings.FIBO_ENCODED_BYTES = None
+
+
+def test_a_kept_file_that_is_gone_is_made_again(data_dir: Path) -> None:
+    body = body_of(ZSTD)
+    path = data_dir / "segments" / "00000003.text.zstd-level1"
+    path.unlink()
+    assert body_of(ZSTD) == body
+    assert path.exists()
+
+
+def test_a_file_whose_row_cannot_be_written_is_removed(
+    data_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    build.build(3)
+
+    def locked(*_: object, **__: object) -> None:
+        raise OperationalError("database is locked")
+
+    monkeypatch.setattr(CodedSegment, "save", locked)
+    assert coded.make(3, FORMATS["text"], ZSTD) is None
+    assert kept_files(data_dir) == set()
 
 
 def test_pieces_never_end_where_a_chunk_does(data_dir: Path) -> None:
@@ -154,12 +196,24 @@ def test_pieces_never_end_where_a_chunk_does(data_dir: Path) -> None:
     assert not ends & frame_ends
 
 
-def test_a_kept_file_that_is_short_breaks_the_body(data_dir: Path) -> None:
-    body_of(ZSTD)
+def test_a_kept_file_that_gets_short_breaks_the_body(data_dir: Path) -> None:
+    whole = body_of(ZSTD)
+    path = data_dir / "segments" / "00000004.text.zstd-level1"
+    chunks = stream_coded(Representation(FORMATS["text"], TERMS), ZSTD)
+    sent = [next(chunks)]
+    # Its row has been looked up by now.
+    path.write_bytes(path.read_bytes()[:-1])
+    with pytest.raises(SegmentShort, match=r"00000004.text.zstd-level1 ends at byte"):
+        sent.extend(chunks)
+    assert whole.startswith(b"".join(sent))
+    assert len(b"".join(sent)) < len(whole)
+
+
+def test_a_kept_file_that_is_short_is_made_again(data_dir: Path) -> None:
+    whole = body_of(ZSTD)
     path = data_dir / "segments" / "00000003.text.zstd-level1"
     path.write_bytes(path.read_bytes()[:-1])
-    with pytest.raises(SegmentShort, match=r"00000003.text.zstd-level1 ends at byte"):
-        body_of(ZSTD)
+    assert body_of(ZSTD) == whole
 
 
 @pytest.mark.parametrize(

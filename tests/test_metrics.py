@@ -45,6 +45,7 @@ TYPES = {
     "fibo_store_segments": "gauge",
     "fibo_store_terms": "gauge",
     "fibo_store_bytes": "gauge",
+    "fibo_store_coded_bytes": "gauge",
     "fibo_build_info": "gauge",
 }
 

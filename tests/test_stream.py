@@ -55,7 +55,7 @@ def test_a_stream_that_is_dropped_builds_only_a_little_ahead(data_dir: Path) -> 
     chunks = stream.primed(chunks_of(0, offset(3000)))
     next(chunks)
     chunks.close()
-    build._builders.submit(int).result()
+    build.builders._pool.submit(int).result()
     assert Segment.objects.count() <= stream.LOOKAHEAD + 1
 
 

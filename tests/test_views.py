@@ -369,6 +369,13 @@ def test_errors_are_problems_for_those_who_prefer_json(
         assert body.decode() == NUMBERS.format("'x'") + "\n"
 
 
+def test_a_problem_names_the_parameter_as_it_was_sent(shared_server: Server) -> None:
+    _, _, body = shared_server.get("/?SN=5", Accept="application/json")
+    problem = json.loads(body)
+    assert (problem["parameter"], problem["value"]) == ("SN", "5")
+    assert problem["detail"] == "Parameter 'SN' is not known; it must be sn or start or format."
+
+
 @pytest.mark.parametrize(
     ("target", "method", "headers", "status"),
     [
@@ -411,7 +418,7 @@ def test_a_preflight_allows_ranges_and_conditions(shared_server: Server) -> None
         Access_Control_Request_Method="GET",
         Access_Control_Request_Headers="range, if-none-match",
     )
-    assert (status, body) == (204, b"")
+    assert (status, body, "Content-Type" in headers) == (204, b"", False)
     assert headers["Access-Control-Allow-Origin"] == "*"
     assert headers["Access-Control-Allow-Methods"] == headers["Allow"] == "GET, HEAD, OPTIONS"
     allowed = headers["Access-Control-Allow-Headers"].split(", ")

@@ -23,6 +23,7 @@ class Metadata(NamedTuple):
     etags: Mapping[str, str]
     """A strong one for each coding that is offered, the preferred first and identity among them."""
     cache_control: str = IMMUTABLE
+    file_name: str = ""
 
 
 class Answer(NamedTuple):
@@ -54,17 +55,19 @@ def answer(method: str, headers: Mapping[str, str], about: Metadata) -> Answer:
     fields = {"ETag": etag, "Cache-Control": about.cache_control, "Vary": "Accept-Encoding"}
     if conditions.not_modified(headers, etag):
         return Answer(304, fields)
-    # Section 14.3.
-    fields |= {"Content-Type": about.media_type, "Accept-Ranges": "bytes"}
+    fields["Content-Type"] = about.media_type
+    # Section 14.3: what is coded has no ranges.
+    fields["Accept-Ranges"] = "bytes" if coding == IDENTITY else "none"
+    if about.file_name:
+        # RFC 6266, section 4.
+        fields["Content-Disposition"] = f'inline; filename="{about.file_name}"'
     whole = (Span(0, length),) if method == "GET" and length else ()
     if coding != IDENTITY:
         return Answer(200, fields | {"Content-Encoding": coding}, coding, whole)
-    if wanted is None or not conditions.range_is_meant(headers, etag):
-        spans = None
-    else:
+    if wanted is not None and conditions.range_is_meant(headers, etag):
         spans = ranges.spans(wanted, length)
-    if spans:
-        return _partial(spans, fields, length)
+        if spans:
+            return _partial(spans, fields, length)
     return Answer(200, fields | {"Content-Length": str(length)}, body=whole)
 
 

@@ -14,8 +14,8 @@ _QVALUE = r"0(?:\.[0-9]{0,3})?|1(?:\.0{0,3})?"
 _CODING = re.compile(
     rf"([!#$%&'*+.^_`|~0-9A-Za-z-]+)(?:[ \t]*;[ \t]*q=({_QVALUE}))?", re.ASCII | re.IGNORECASE
 )
-# Section 5.6.4.
-_QUOTED_STRING = re.compile(r'"(?:[^"\\]|\\.)*"')
+# Section 5.6.4; one that is not closed ends with the header, so that none is tried again.
+_QUOTED_STRING = re.compile(r'"(?:[^"\\]|\\.?)*"?', re.DOTALL)
 
 _LEAST = 0.0001
 """Less than any weight that a client can give, and not a refusal."""

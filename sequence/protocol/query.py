@@ -4,27 +4,27 @@ import re
 from collections.abc import Collection, Mapping
 from urllib.parse import parse_qsl
 
-from sequence.errors import ParameterError, shortened
+from sequence.errors import ParameterError, UnknownParameter
 from sequence.text.span import Span
+
+MOST_MODULUS = 2**128
+MOST_VALUE_DIGITS = 8000
+"""About what fits into the first line of a request (fibosite/gunicorn.conf.py)."""
 
 # A whole number in plain decimal digits. int() alone also takes signs, spaces, underscores and
 # the digits of other scripts, and refuses long ones.
-MOST_VALUE_DIGITS = 8000
-"""How many digits of a number fit into the first line of a request, which gunicorn reads."""
-
 _WHOLE = re.compile(r"0|[1-9][0-9]*", re.ASCII)
 
 
 def parse(query: str, known: tuple[str, ...]) -> dict[str, str]:
     """The parameters of a query by name, decoded (WHATWG URL Standard, section 5.1).
 
-    Raises ParameterError where one is not known or is given twice.
+    Raises UnknownParameter, and ParameterError where one is given twice.
     """
     parameters: dict[str, str] = {}
     for name, value in parse_qsl(query, keep_blank_values=True):
         if name not in known:
-            allowed = " or ".join(known)
-            raise ParameterError(f"Parameter {shortened(name)}", value, allowed, "not known")
+            raise UnknownParameter(name, value, known)
         if name in parameters:
             raise ParameterError(name, value, "given once", "given more than once")
         parameters[name] = value

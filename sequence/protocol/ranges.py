@@ -27,14 +27,14 @@ def spans(header: str, length: int) -> list[Span] | None:
         return None
     # Counted before they are looked at.
     if not specifier or specifier[2].count(",") >= 2 * MOST_RANGES:
-        raise RangeNotSatisfiable(header, length)
+        raise RangeNotSatisfiable(header, length, MOST_RANGES)
     # Section 5.6.1.2: empty elements of a list are none.
     elements = [element for each in specifier[2].split(",") if (element := each.strip(" \t"))]
     if not 1 <= len(elements) <= MOST_RANGES:
-        raise RangeNotSatisfiable(header, length)
+        raise RangeNotSatisfiable(header, length, MOST_RANGES)
     found = [span for element in elements if (span := _span(element, header, length)).length]
     if not found:
-        raise RangeNotSatisfiable(header, length)
+        raise RangeNotSatisfiable(header, length, MOST_RANGES)
     return found if sum(span.length for span in found) <= length else None
 
 
@@ -42,12 +42,12 @@ def _span(element: str, header: str, length: int) -> Span:
     """The bytes that are there of one range; empty where there are none."""
     match = _RANGE.fullmatch(element)
     if not match or element == "-":
-        raise RangeNotSatisfiable(header, length)
+        raise RangeNotSatisfiable(header, length, MOST_RANGES)
     first, last = match.groups()
     if not first:
         return Span(length - _clipped(last, length), length)
     if last and Decimal(last) < Decimal(first):
-        raise RangeNotSatisfiable(header, length)
+        raise RangeNotSatisfiable(header, length, MOST_RANGES)
     # Section 14.1.2: a last position beyond the end, or none, means the end.
     stop = _clipped(last, length - 1) + 1 if last else length
     return Span(_clipped(first, length), stop)

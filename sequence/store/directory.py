@@ -81,6 +81,13 @@ class SegmentDirectory:
             part.unlink(missing_ok=True)
             raise
 
+    def length(self, name: str) -> int | None:
+        """How many bytes a segment has; None where there is none of that name."""
+        try:
+            return (self.path / name).stat().st_size
+        except FileNotFoundError:
+            return None
+
     def remove(self, name: str) -> None:
         """Removes a segment, where it is there. Call it as the segment's sole builder."""
         (self.path / name).unlink(missing_ok=True)

@@ -56,9 +56,9 @@ class Representation:
     @cached_property
     def length(self) -> int:
         """How many bytes it has."""
-        return self.position(self.terms.stop)
+        return self.offset(self.terms.stop)
 
-    def position(self, n: int) -> int:
+    def offset(self, n: int) -> int:
         """How many bytes of it stand before term n of its terms, or before its end."""
         return len(self.header) + self.format.offset(n) - self._origin
 
@@ -93,8 +93,8 @@ class Representation:
         if byte <= len(self.header):
             return self.terms.start, 0
         terms = range(self.terms.start, self.terms.stop)
-        n = terms[bisect_right(terms, byte, key=self.position) - 1]
-        return n, byte - self.position(n)
+        n = terms[bisect_right(terms, byte, key=self.offset) - 1]
+        return n, byte - self.offset(n)
 
     @cached_property
     def _origin(self) -> int:

@@ -93,7 +93,8 @@ def test_not_modified(method: str) -> None:
 def test_coded(coding: str) -> None:
     """Section 8.4; without Content-Length, as nobody knows it before (contract)."""
     found = asked(Accept_Encoding=coding)
-    headers = DESCRIBED | {"ETag": ETAGS[coding], "Content-Encoding": coding}
+    coded = {"Accept-Ranges": "none", "Content-Encoding": coding}
+    headers = DESCRIBED | coded | {"ETag": ETAGS[coding]}
     assert found == Answer(200, headers, coding, (Span(0, LENGTH),))
 
 
@@ -102,6 +103,14 @@ def test_not_modified_in_a_coding(coding: str) -> None:
     found = asked(Accept_Encoding=coding, If_None_Match=ETAGS[coding])
     assert (found.status, found.body) == (304, ())
     assert found.headers == VALIDATED | {"ETag": ETAGS[coding]}
+
+
+def test_a_download_has_the_name_that_is_given() -> None:
+    """RFC 6266, section 4; a 304 has none."""
+    about = ABOUT._replace(file_name="b000045.txt")
+    found = answer("GET", {}, about)
+    assert found.headers["Content-Disposition"] == 'inline; filename="b000045.txt"'
+    assert "Content-Disposition" not in answer("GET", {"If-None-Match": "*"}, about).headers
 
 
 HEADS: dict[str, Headers] = {

@@ -290,6 +290,7 @@ ACCEPT: dict[str, tuple[str | None, str]] = {
     "long, commas": (filled(","), TEXT),
     "long, parameters": (filled(";a=b", "application/json"), JSON),
     "long, semicolons and spaces": (filled(" ", "application/json;", "x"), JSON),
+    "long, as gunicorn joins it": ('"' + '\\"' * 250_000, TEXT),
     "5.6.6, empty parameter": ("application/json;", JSON),
     "5.6.6, quoted parameter": ('application/json;charset="utf-8"', JSON),
     "5.6.6, comma in a quoted parameter": ('application/json;p="a,b"', JSON),

@@ -98,7 +98,7 @@ def test_a_term_takes_its_digits_and_what_stands_beside_them(format: Format, n: 
 def test_a_byte_far_out_is_found(format: Format, start: int, sn: int, data: st.DataObject) -> None:
     representation = Representation(format, Span(start, start + sn))
     n = data.draw(st.integers(start, start + sn - 1))
-    found = representation.excerpt(Span(representation.position(n), representation.length))
+    found = representation.excerpt(Span(representation.offset(n), representation.length))
     assert (found.term, found.skip_bytes) == (n, 0)
 
 

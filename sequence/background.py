@@ -1,0 +1,47 @@
+"""Makes things by name in threads of its own, each once for all who ask for it meanwhile."""
+
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any, TypeVar
+
+from django.db import connection
+
+Made = TypeVar("Made")
+
+
+class Background:
+    """So many threads, and what they are to make."""
+
+    def __init__(self, threads: int, name: str) -> None:
+        self._pool = ThreadPoolExecutor(threads, thread_name_prefix=name)
+        self._under_way: dict[str, Future[Any]] = {}
+        self._asking = threading.Lock()
+
+    def soon(self, name: str, make: Callable[[], Made]) -> Future[Made]:
+        """What `make` makes under that name, when it has been made."""
+        with self._asking:
+            if name in self._under_way:
+                return self._under_way[name]
+            future = self._under_way[name] = self._pool.submit(in_thread, make)
+        future.add_done_callback(lambda _: self._under_way.pop(name))
+        return future
+
+    def stop(self) -> None:
+        """Forgets what has not been begun, so that the process need not wait for it at its end."""
+        self._pool.shutdown(wait=False, cancel_futures=True)
+
+
+def in_thread(make: Callable[[], Made]) -> Made:
+    """What `make` makes in a thread whose connection to the index nobody else would close."""
+    try:
+        return make()
+    finally:
+        connection.close()
+
+
+def at_once(found: Made) -> Future[Made]:
+    """What was found, as if it had been made."""
+    future: Future[Made] = Future()
+    future.set_result(found)
+    return future

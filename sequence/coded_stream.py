@@ -1,0 +1,74 @@
+"""Streams a representation in a content coding, from the segments that are kept in it."""
+
+from collections.abc import Iterable, Iterator
+from itertools import tee
+
+from sequence import build, coded, conf
+from sequence.coding import Coding, joined_crc32
+from sequence.models import CodedSegment
+from sequence.stream import ahead, stream
+from sequence.text.representation import Representation
+from sequence.text.span import Span
+
+
+def stream_coded(representation: Representation, coding: Coding) -> Iterator[bytes]:
+    """The whole representation in the coding, in chunks (docs/text-format.md, section 6).
+
+    Whole segments are read as they are kept, and made where they are missing; what lies before
+    and after them, and what finds no room, is coded as it is sent, to the same bytes. Raises what
+    `stream` raises.
+    """
+    return filter(None, _sewn(coding.head, _pieces(representation, coding)))
+
+
+def _sewn(carried: bytes, pieces: Iterable[Iterable[bytes]]) -> Iterator[bytes]:
+    """The chunks of the pieces, the last byte of each with the first ones of the next.
+
+    httpx takes an answer for damaged where a zstd frame ends with what it has received so far.
+    """
+    for piece in pieces:
+        held = carried
+        for number, chunk in enumerate(piece):
+            if number:
+                yield held
+                held = chunk
+            else:
+                held += chunk
+        yield held[:-1]
+        carried = held[-1:]
+    yield carried
+
+
+def _pieces(representation: Representation, coding: Coding) -> Iterator[Iterable[bytes]]:
+    """The pieces of the coded form after its head, each to be read to its end before the next."""
+    crc = 0
+    for part, kept in _parts(representation, coding):
+        coder = coded.CheckedCoder(coding)
+        if kept:
+            yield build.store().read(kept.name, Span(0, kept.length_bytes))
+        else:
+            yield coder.code(stream(representation, [part]))
+        crc = joined_crc32(crc, kept.crc32 if kept else coder.crc32, part.length)
+    yield [coding.tail(crc, representation.length)]
+
+
+def _parts(
+    representation: Representation, coding: Coding
+) -> Iterator[tuple[Span, CodedSegment | None]]:
+    """The spans that the pieces are of, and what is kept of each.
+
+    They are the same wherever and whenever: the ETag is of the bytes that they make.
+    """
+    plan, terms = conf.layout(), representation.terms
+    segments = ((n, plan.terms(n)) for n in plan.numbers(terms))
+    wholes, again = tee((n, whole) for n, whole in segments if whole.within(terms) == whole)
+    kept_ones = ahead(coded.soon(n, representation.format, coding) for n, _ in wholes)
+    stop = 0
+    for (_, whole), kept in zip(again, kept_ones, strict=True):
+        part = Span(*(representation.offset(n) for n in whole))
+        if stop < part.start:
+            yield Span(stop, part.start), None
+        yield part, kept
+        stop = part.stop
+    if stop < representation.length:
+        yield Span(stop, representation.length), None
