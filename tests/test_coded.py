@@ -1,5 +1,6 @@
 """Segments in coded form: made once, kept, found again, within their room."""
 
+import threading
 import zlib
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -98,6 +99,22 @@ def test_many_who_ask_at_once_have_it_made_once(
         ]
         assert len({str(future.result()) for future in made}) == 1
     assert published == ["00000003.text.zstd-level1"]
+
+
+def test_building_does_not_wait_for_coding(data_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    go_on = threading.Event()
+
+    def wait(*_: object) -> None:
+        go_on.wait(60)
+
+    monkeypatch.setattr(coded, "_keep", wait)
+    coding = [coded.soon(n, FORMATS["text"], ZSTD) for n in range(20)]
+    try:
+        assert build.soon(30).result(timeout=30).number == 30
+        assert not any(future.done() for future in coding)
+    finally:
+        go_on.set()
+    assert [future.result(timeout=30) for future in coding] == [None] * 20
 
 
 def test_a_row_describes_its_file(data_dir: Path) -> None:
