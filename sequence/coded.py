@@ -3,15 +3,16 @@
 import logging
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future
+from contextlib import suppress
 from functools import partial
 
 from django.db import DatabaseError, transaction
 
-from sequence import build, conf
+from sequence import build, conf, healing
 from sequence.background import Background, at_once
 from sequence.coding import CODINGS, Coding, crc32
 from sequence.models import CodedSegment, Segment
-from sequence.store.checksum import BlockChecksums
+from sequence.store.checksum import BlockChecksums, checked
 from sequence.text.format import Format
 from sequence.text.representation import Representation
 from sequence.text.span import Span
@@ -71,6 +72,19 @@ def kept(name: str) -> CodedSegment | None:
     return found if found and build.store().length(name) == found.length_bytes else None
 
 
+def read(segment: CodedSegment) -> Iterator[bytes]:
+    """The bytes of a coded segment in chunks, each checked; raises what `healing.FAULTS` lists."""
+    stored = build.store().read(segment.name, Span(0, segment.length_bytes))
+    return checked(segment.name, stored, 0, segment.block_checksums)
+
+
+def forget(segment: CodedSegment) -> None:
+    """Removes a coded segment, so that it is made again when it is asked for."""
+    with suppress(OSError, DatabaseError), build.store().sole_builder(segment.name):
+        CodedSegment.objects.filter(name=segment.name).delete()
+        build.store().remove(segment.name)
+
+
 def make(number: int, format: Format, coding: Coding) -> CodedSegment | None:
     """The segment in that format and coding, made and kept first where it is missing.
 
@@ -92,7 +106,7 @@ def _keep(name: str, segment: Segment, format: Format, coding: Coding) -> CodedS
     if not _fits(whole.length * MOST_OF_IDENTITY):
         return None
     directory, coder, checksums = build.store(), CheckedCoder(coding), BlockChecksums()
-    text = directory.read(segment.name, Span(0, segment.length_bytes))
+    text = healing.read(segment, Span(0, segment.length_bytes))
     pieces = coder.code(whole.excerpt(Span(0, whole.length)).render(text))
     made = CodedSegment(
         name=name,

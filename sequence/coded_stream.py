@@ -1,14 +1,17 @@
 """Streams a representation in a content coding, from the segments that are kept in it."""
 
+import logging
 from collections.abc import Iterable, Iterator
 from itertools import tee
 
-from sequence import build, coded, conf
+from sequence import coded, conf, healing
 from sequence.coding import Coding, joined_crc32
 from sequence.models import CodedSegment
 from sequence.stream import ahead, stream
 from sequence.text.representation import Representation
 from sequence.text.span import Span
+
+log = logging.getLogger(__name__)
 
 
 def stream_coded(representation: Representation, coding: Coding) -> Iterator[bytes]:
@@ -44,12 +47,28 @@ def _pieces(representation: Representation, coding: Coding) -> Iterator[Iterable
     crc = 0
     for part, kept in _parts(representation, coding):
         coder = coded.CheckedCoder(coding)
-        if kept:
-            yield build.store().read(kept.name, Span(0, kept.length_bytes))
-        else:
-            yield coder.code(stream(representation, [part]))
+        anew = coder.code(stream(representation, [part]))
+        yield _read(kept, anew) if kept else anew
         crc = joined_crc32(crc, kept.crc32 if kept else coder.crc32, part.length)
     yield [coding.tail(crc, representation.length)]
+
+
+def _read(kept: CodedSegment, anew: Iterator[bytes]) -> Iterator[bytes]:
+    """The piece as it is kept, and from where that is wrong on as it is coded anew."""
+    sent_bytes = 0
+    try:
+        for chunk in coded.read(kept):
+            yield chunk
+            sent_bytes += len(chunk)
+    except healing.FAULTS as fault:
+        log.error("%s It is coded anew, and removed.", fault)
+        healing.healed.send(kept)
+        coded.forget(kept)
+        skip = sent_bytes
+        for chunk in anew:
+            if skip < len(chunk):
+                yield chunk[skip:]
+            skip = max(skip - len(chunk), 0)
 
 
 def _parts(

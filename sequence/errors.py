@@ -99,6 +99,14 @@ class SegmentShort(FiboError):
         self.name, self.expected_stop, self.found_bytes = name, expected_stop, found_bytes
 
 
+class BlockMismatch(FiboError):
+    """A stored segment has other bytes than its checksums say."""
+
+    def __init__(self, name: str, span: tuple[int, int]) -> None:
+        super().__init__(f"Segment {name} is wrong between bytes {span[0]:,} and {span[1]:,}.")
+        self.name, self.span = name, span
+
+
 class SumMismatch(FiboError):
     """Addition and fast doubling gave two unlike values for one term."""
 

@@ -20,6 +20,7 @@ from prometheus_client.core import GaugeMetricFamily, InfoMetricFamily, Metric
 from prometheus_client.multiprocess import MultiProcessCollector
 
 from sequence import __version__
+from sequence.healing import healed
 from sequence.models import CodedSegment, Segment
 from sequence.text.format import FORMATS
 from sequence.text.layout import LAYOUT_VERSION
@@ -65,6 +66,11 @@ STREAMS_ABORTED = Counter(
 SEGMENTS_BUILT = Counter(
     "fibo_segments_built", "Segments that were built and stored.", registry=COUNTED
 )
+STORE_HEALED = Counter(
+    "fibo_store_healed",
+    "Stretches of stored bytes that were wrong or gone, and were made again for an answer.",
+    registry=COUNTED,
+)
 
 # A series that begins at 0 shows its first growth as such.
 for _format in (*FORMATS, NO_FORMAT):
@@ -76,6 +82,11 @@ for _format in (*FORMATS, NO_FORMAT):
 def _count_built(created: bool, **_: object) -> None:
     if created:
         transaction.on_commit(SEGMENTS_BUILT.inc)
+
+
+@receiver(healed)
+def _count_healed(**_: object) -> None:
+    STORE_HEALED.inc()
 
 
 def exposition() -> tuple[bytes, str]:

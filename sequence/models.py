@@ -2,6 +2,8 @@
 
 import json
 from collections.abc import Sequence
+from functools import reduce
+from operator import or_
 from threading import Lock
 
 from django.db import connection, models, transaction
@@ -31,7 +33,7 @@ class Segment(models.Model):
     term_count = models.PositiveBigIntegerField()
     start_offset = models.PositiveBigIntegerField(unique=True)
     length_bytes = models.PositiveBigIntegerField()
-    block_checksums = models.BinaryField(help_text="CRC-32 of each MiB, 4 bytes big-endian each")
+    block_checksums = models.BinaryField(help_text="CRC-32 of each block, 4 bytes big-endian each")
     created_at = models.DateTimeField(auto_now_add=True)
 
     objects = SegmentQuerySet.as_manager()
@@ -113,7 +115,7 @@ class CodedSegment(models.Model):
     segment = models.ForeignKey(Segment, models.CASCADE, related_name="coded")
     length_bytes = models.PositiveBigIntegerField()
     crc32 = models.PositiveBigIntegerField(help_text="of the bytes before they were coded")
-    block_checksums = models.BinaryField(help_text="CRC-32 of each MiB, 4 bytes big-endian each")
+    block_checksums = models.BinaryField(help_text="CRC-32 of each block, 4 bytes big-endian each")
     created_at = models.DateTimeField(auto_now_add=True)
 
     objects = CodedSegmentQuerySet.as_manager()
@@ -130,16 +132,26 @@ class CodedSegment(models.Model):
         return self.name
 
 
+def _remove_others(segment: Segment) -> None:
+    """Removes every row that stands where the segment's and its terms' are to stand."""
+    same = ("number", "name", "first_term", "start_offset")
+    others = (models.Q(**{column: getattr(segment, column)}) for column in same)
+    Segment.objects.filter(reduce(or_, others)).delete()
+    terms = Term.objects.filter(n__gte=segment.first_term, n__lte=segment.last_term)
+    terms._raw_delete(terms.db)  # without looking for what hangs on them: nothing does
+
+
 # SQLite has one writer at a time, and others sleep for up to 100 ms before they look again.
 _inserting = Lock()
 
 
 def insert(segment: Segment, positions: Sequence[int]) -> None:
-    """Writes the rows of a segment and of its terms, all or none.
+    """Writes the rows of a segment and of its terms, all or none, in place of any others.
 
     `positions` are those of its terms in bytes, and then the segment's length: `adder.positions`.
     """
     with _inserting, transaction.atomic(), connection.cursor() as cursor:
+        _remove_others(segment)
         segment.save(force_insert=True)
         # One statement: row by row, each would let Python's lock go and wait for it among the
         # threads that stream. The last position, the segment's end, is no term's.

@@ -11,7 +11,7 @@ from django.db import DatabaseError
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, StreamingHttpResponse
 from django.views.decorators.csrf import csrf_exempt
 
-from sequence import coded, conf
+from sequence import coded, conf, healing
 from sequence.coded_stream import stream_coded
 from sequence.coding import CODINGS
 from sequence.errors import (
@@ -27,7 +27,7 @@ from sequence.errors import (
 from sequence.protocol import query
 from sequence.protocol.answer import IMMUTABLE, Answer, Metadata, answer, strong_etag
 from sequence.protocol.negotiate import IDENTITY, media_type
-from sequence.stream import check_index, primed, stream
+from sequence.stream import primed, stream
 from sequence.text.format import PLAIN
 from sequence.text.layout import LAYOUT_VERSION
 from sequence.text.representation import Representation
@@ -169,7 +169,7 @@ def represent(request: HttpRequest, representation: Representation, file_name: s
     """The response to a request for a representation; raises the errors of refusal."""
     format, terms = representation.format, representation.terms
     if terms.length:
-        check_index(terms.stop - 1)
+        healing.check_end(terms.stop - 1)
     facts = (LAYOUT_VERSION, terms.start, terms.stop, format.name)
     # Nothing stays nothing; and a coded answer's end is told by its chunks, which HTTP/1.0 lacks.
     chunked = representation.length and request.META["SERVER_PROTOCOL"] > "HTTP/1.0"

@@ -5,10 +5,9 @@ from collections.abc import Generator, Iterable, Iterator
 from concurrent.futures import Future
 from typing import TypeVar
 
-from sequence import build, conf
+from sequence import build, conf, healing
 from sequence.errors import BodyShort, IndexMismatch
-from sequence.models import Term
-from sequence.text.layout import offset, term_at
+from sequence.text.layout import term_at
 from sequence.text.representation import Representation
 from sequence.text.span import Span
 
@@ -16,13 +15,6 @@ LOOKAHEAD = build.BUILDERS - 1
 """How many segments are looked up, and built, beyond the one that is sent."""
 
 Made = TypeVar("Made")
-
-
-def check_index(n: int) -> None:
-    """Raises IndexMismatch where the index has the end of term n elsewhere than arithmetic."""
-    stored = Term.objects.stop_offset(n)
-    if stored not in (None, offset(n + 1)):
-        raise IndexMismatch(f"end of term {n:,}", stored, offset(n + 1))
 
 
 def primed(chunks: Iterator[bytes]) -> Generator[bytes]:
@@ -70,7 +62,7 @@ def _text(span: Span) -> Iterator[bytes]:
         part = span.within(segment.span)
         if part.start != reached:
             raise IndexMismatch(f"start of {segment}", part.start, reached)
-        yield from build.store().read(segment.name, part.less(segment.start_offset))
+        yield from healing.read(segment, part.less(segment.start_offset))
         reached = part.stop
     if reached != span.stop:
         raise IndexMismatch(f"end of {segment}", reached, span.stop)

@@ -20,10 +20,21 @@ ROOT = Path(__file__).resolve().parent.parent
 
 
 @pytest.fixture
-def data_dir(tmp_path: Path, settings: Settings) -> Path:
+def data_dir(tmp_path: Path, settings: Settings) -> Iterator[Path]:
     """An empty data directory that the settings name."""
     settings.FIBO_DATA_DIR = tmp_path
-    return tmp_path
+    yield tmp_path
+    # What still runs would find the settings of the next test.
+    idle()
+
+
+def idle() -> None:
+    """Waits until nothing is being made in the background."""
+    from sequence import build, coded
+
+    for background in (coded.coders, build.builders):
+        for future in list(background._under_way.values()):
+            future.exception(60)
 
 
 def manage(data_dir: Path, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:

@@ -14,7 +14,6 @@ from sequence import build, coded, conf
 from sequence.background import in_thread
 from sequence.coded_stream import stream_coded
 from sequence.coding import GZIP, ZSTD, Coding
-from sequence.errors import SegmentShort
 from sequence.models import CodedSegment
 from sequence.store.checksum import BlockChecksums
 from sequence.text.format import FORMATS
@@ -211,19 +210,6 @@ def test_pieces_never_end_where_a_chunk_does(data_dir: Path) -> None:
         frame_ends.add(at + len(chunks[-1]) - len(rest))
     assert len(frame_ends) > 10
     assert not ends & frame_ends
-
-
-def test_a_kept_file_that_gets_short_breaks_the_body(data_dir: Path) -> None:
-    whole = body_of(ZSTD)
-    path = data_dir / "segments" / "00000004.text.zstd-level1"
-    chunks = stream_coded(Representation(FORMATS["text"], TERMS), ZSTD)
-    sent = [next(chunks)]
-    # Its row has been looked up by now.
-    path.write_bytes(path.read_bytes()[:-1])
-    with pytest.raises(SegmentShort, match=r"00000004.text.zstd-level1 ends at byte"):
-        sent.extend(chunks)
-    assert whole.startswith(b"".join(sent))
-    assert len(b"".join(sent)) < len(whole)
 
 
 def test_a_kept_file_that_is_short_is_made_again(data_dir: Path) -> None:

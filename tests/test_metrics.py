@@ -42,6 +42,7 @@ TYPES = {
     "fibo_streams_in_progress": "gauge",
     "fibo_streams_aborted": "counter",
     "fibo_segments_built": "counter",
+    "fibo_store_healed": "counter",
     "fibo_store_segments": "gauge",
     "fibo_store_terms": "gauge",
     "fibo_store_bytes": "gauge",

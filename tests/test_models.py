@@ -31,11 +31,19 @@ def test_many_rows_are_written_whole() -> None:
 
 def test_rows_are_written_all_or_none() -> None:
     models.insert(segment(), [0, 2, 4, 6])
-    overlapping = segment(1, first_term=1, start_offset=6)
+    impossible = segment(0, length_bytes=5)
     with pytest.raises(IntegrityError), transaction.atomic():
-        models.insert(overlapping, [0, 2, 4, 6])
-    assert Segment.objects.count() == 1
+        models.insert(impossible, [0, 2, 4, 6])
+    assert Segment.objects.get().length_bytes == 6
     assert Term.objects.count() == 3
+
+
+def test_rows_take_the_place_of_others() -> None:
+    models.insert(segment(), [0, 2, 4, 6])
+    models.insert(segment(1, first_term=1, start_offset=6), [0, 2, 4, 6])
+    models.insert(segment(), [0, 2, 4, 6])
+    assert [row.number for row in Segment.objects.all()] == [0, 1]
+    assert list(Term.objects.values_list("n", "segment_id")) == [(0, 0), (1, 0), (2, 0), (3, 1)]
 
 
 @pytest.mark.parametrize("changed", [{"term_count": 0}, {"length_bytes": 5}, {"start_offset": -1}])

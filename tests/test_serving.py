@@ -96,15 +96,26 @@ def test_a_client_that_leaves_takes_its_generator_with_it(serve: Serve) -> None:
 
 
 def test_a_body_that_fails_on_the_way_breaks_visibly(serve: Serve) -> None:
-    server = serve(FIBO_SEGMENT_BYTES="500000")
-    manage(server.data_dir, "prepopulate", "--upto=6000", FIBO_SEGMENT_BYTES="500000")
-    victim = server.data_dir / "segments" / "00000005.txt"
-    victim.write_bytes(victim.read_bytes()[:-1])
-    with server.asked("/?sn=6000") as response:
-        assert response.headers["Content-Length"] == str(len(oracle.text(0, 6000)))
+    server = serve(WEB_CONCURRENCY="1")
+    with server.asked("/?sn=40000") as response:
+        response.read(1000)
+        (worker,) = psutil.Process(server.process.pid).children()
+        worker.kill()
         with pytest.raises((IncompleteRead, ConnectionResetError)):
             response.read()
     assert server.get("/?sn=10")[2] == oracle.text(0, 10)
+
+
+def test_a_segment_that_is_damaged_while_it_is_sent_is_sent_right(serve: Serve) -> None:
+    server = serve(FIBO_SEGMENT_BYTES="500000")
+    manage(server.data_dir, "prepopulate", "--upto=6000", FIBO_SEGMENT_BYTES="500000")
+    victims = sorted((server.data_dir / "segments").glob("*.txt"))
+    with server.asked("/?sn=6000") as response:
+        assert response.headers["Content-Length"] == str(len(oracle.text(0, 6000)))
+        victims[5].write_bytes(victims[5].read_bytes()[:-1])
+        victims[6].unlink()
+        assert response.read() == oracle.text(0, 6000)
+    assert b"fibo_store_healed_total 0.0" not in server.get("/metrics")[2]
 
 
 def test_a_stream_in_progress_ends_before_the_server_does(serve: Serve) -> None:

@@ -22,7 +22,7 @@ class Migration(migrations.Migration):
                 ('term_count', models.PositiveBigIntegerField()),
                 ('start_offset', models.PositiveBigIntegerField(unique=True)),
                 ('length_bytes', models.PositiveBigIntegerField()),
-                ('block_checksums', models.BinaryField(help_text='CRC-32 of each MiB, 4 bytes big-endian each')),
+                ('block_checksums', models.BinaryField(help_text='CRC-32 of each block, 4 bytes big-endian each')),
                 ('created_at', models.DateTimeField(auto_now_add=True)),
             ],
             options={

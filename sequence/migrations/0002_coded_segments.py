@@ -17,7 +17,7 @@ class Migration(migrations.Migration):
                 ('name', models.CharField(max_length=64, primary_key=True, serialize=False)),
                 ('length_bytes', models.PositiveBigIntegerField()),
                 ('crc32', models.PositiveBigIntegerField(help_text='of the bytes before they were coded')),
-                ('block_checksums', models.BinaryField(help_text='CRC-32 of each MiB, 4 bytes big-endian each')),
+                ('block_checksums', models.BinaryField(help_text='CRC-32 of each block, 4 bytes big-endian each')),
                 ('created_at', models.DateTimeField(auto_now_add=True)),
                 ('segment', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='coded', to='sequence.segment')),
             ],

@@ -1,9 +1,16 @@
 """Checksums of the blocks of a segment (docs/text-format.md, section 4)."""
 
+from collections.abc import Iterable, Iterator
+
 from isal import isal_zlib
 
-BLOCK_BYTES = 1024 * 1024
-"""How long a block is; the last one of a segment is what remains."""
+from sequence.errors import BlockMismatch
+from sequence.text.span import Span
+
+BLOCK_BYTES = 256 * 1024
+"""How long a block is; the last one of a segment is what remains. Short enough for a request of a
+few terms, which reads one, and long enough for its CRC-32 to cost little else than its bytes."""
+CHECKSUM_BYTES = 4
 
 
 class BlockChecksums:
@@ -30,3 +37,36 @@ class BlockChecksums:
         """The checksums of all blocks so far, 4 bytes big-endian each."""
         begun = self._crc.to_bytes(4, "big") if self._filled_bytes else b""
         return bytes(self._digest) + begun
+
+
+def checked(
+    name: str, chunks: Iterable[bytes], start: int, checksums: bytes | memoryview
+) -> Iterator[bytes]:
+    """The chunks of a segment from `start` on, each given only when its blocks are right.
+
+    Chunks begin and end with blocks. Raises BlockMismatch.
+    """
+    number = start // BLOCK_BYTES
+    for chunk in chunks:
+        digest = _digest(chunk)
+        at = number * CHECKSUM_BYTES
+        if digest != checksums[at : at + len(digest)]:
+            raise BlockMismatch(name, Span(start, start + len(chunk)))
+        yield chunk
+        start += len(chunk)
+        number += len(digest) // CHECKSUM_BYTES
+
+
+def _digest(chunk: bytes) -> bytes:
+    """What BlockChecksums tells of a chunk that begins with a block, in less time."""
+    view, crc32 = memoryview(chunk), isal_zlib.crc32
+    starts = range(0, len(chunk), BLOCK_BYTES)
+    return b"".join(
+        crc32(view[start : start + BLOCK_BYTES]).to_bytes(CHECKSUM_BYTES, "big") for start in starts
+    )
+
+
+def blocks_around(span: Span, length: int) -> Span:
+    """The whole blocks, of a segment of that length, in which the span lies; as bytes."""
+    stop = -(-span.stop // BLOCK_BYTES) * BLOCK_BYTES
+    return Span(span.start // BLOCK_BYTES * BLOCK_BYTES, min(stop, length))

@@ -8,12 +8,13 @@ from ctypes import CDLL, c_int64
 from pathlib import Path
 
 from sequence.errors import SegmentShort
+from sequence.store.checksum import BLOCK_BYTES
 from sequence.text.span import Span
 
 _sync_file_range = getattr(CDLL(None), "sync_file_range", None)
 SYNC_FILE_RANGE_WRITE = 2
 
-CHUNK_BYTES = 512 * 1024
+CHUNK_BYTES = 4 * BLOCK_BYTES
 """How much is read at a time: benchmarks/warm_stream.py compares lengths."""
 
 

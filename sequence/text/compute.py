@@ -6,6 +6,7 @@ from ctypes import addressof, c_char
 
 from sequence.errors import SumMismatch
 from sequence.text import adder, doubling
+from sequence.text.layout import offset, term_at
 from sequence.text.span import Span
 
 PIECE_BYTES = 2 * 1024 * 1024
@@ -52,3 +53,16 @@ def compute(terms: Span) -> Iterator[memoryview]:
 
 def _text_of_pair(n: int) -> bytes:
     return b"%b %b " % doubling.pair(n)
+
+
+def compute_bytes(span: Span) -> Iterator[bytes]:
+    """The bytes of a span of the text, computed, in pieces; raises SumMismatch."""
+    if not span.length:
+        return
+    terms = Span(term_at(span.start), term_at(span.stop - 1) + 1)
+    start = offset(terms.start)
+    for piece in compute(terms):
+        wanted = span.less(start).within(Span(0, len(piece)))
+        start += len(piece)
+        if wanted.length:
+            yield bytes(piece[wanted.start : wanted.stop])

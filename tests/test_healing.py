@@ -1,0 +1,196 @@
+"""Whatever becomes of what is stored, the right bytes come, and the store is mended."""
+
+import random
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from django.db.models import F
+from pytest_django.fixtures import Settings
+
+from sequence import build, conf, healing
+from sequence.coded_stream import stream_coded
+from sequence.coding import GZIP, ZSTD, Coding
+from sequence.models import CodedSegment, Segment, Term
+from sequence.store import checksum
+from sequence.stream import stream
+from sequence.text.format import FORMATS
+from sequence.text.layout import offset
+from sequence.text.representation import Representation
+from sequence.text.span import Span
+from tests import oracle
+from tests.conftest import idle
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+TERMS = 4000
+TEXT = oracle.text(0, TERMS)
+
+
+@pytest.fixture(autouse=True)
+def segments_of_many_blocks(data_dir: Path, settings: Settings) -> None:
+    """One MiB and a half in segments of some 700 KB, of three blocks each."""
+    settings.FIBO_SEGMENT_BYTES = 700_000
+
+
+@pytest.fixture
+def events() -> Iterator[list[object]]:
+    """What was found to be wrong."""
+    found: list[object] = []
+
+    def note(sender: object, **_: object) -> None:
+        found.append(sender)
+
+    healing.healed.connect(note)
+    yield found
+    healing.healed.disconnect(note)
+
+
+WHOLE = Span(0, len(TEXT))
+
+
+def text_of(span: Span = WHOLE) -> bytes:
+    return b"".join(stream(Representation(FORMATS["text"], Span(0, TERMS)), [span]))
+
+
+def stored_file(data_dir: Path, number: int) -> Path:
+    return data_dir / "segments" / build.build(number).name
+
+
+def flip(path: Path, bit: int) -> None:
+    content = bytearray(path.read_bytes())
+    content[bit // 8] ^= 1 << bit % 8
+    path.write_bytes(content)
+
+
+def test_any_flipped_bit_is_mended_and_never_sent(data_dir: Path, events: list[object]) -> None:
+    rng = random.Random(4)
+    for _ in range(40):
+        path = stored_file(data_dir, rng.choice([0, 1]))
+        right = path.read_bytes()
+        flip(path, rng.randrange(8 * len(right)))
+        assert text_of() == TEXT
+        idle()
+        assert path.read_bytes() == right
+    assert len(events) >= 40
+
+
+def test_a_flipped_bit_in_mid_stream_is_mended_too(data_dir: Path) -> None:
+    path = stored_file(data_dir, 1)
+    chunks = stream(Representation(FORMATS["text"], Span(0, TERMS)), [Span(0, len(TEXT))])
+    found = next(chunks)
+    flip(path, 8 * 300_000)
+    assert found + b"".join(chunks) == TEXT
+
+
+@pytest.mark.parametrize("left", [None, 0, 1, 262_143, 262_144, 300_000, -1])
+def test_a_file_that_is_gone_or_cut_is_mended(
+    data_dir: Path, left: int | None, events: list[object]
+) -> None:
+    build.build(0)
+    path = stored_file(data_dir, 1)
+    right = path.read_bytes()
+    if left is None:
+        path.unlink()
+    else:
+        path.write_bytes(right[:left])
+    assert text_of() == TEXT
+    idle()
+    assert path.read_bytes() == right
+    assert events
+
+
+def test_a_file_that_is_cut_while_it_streams_is_mended(data_dir: Path) -> None:
+    path = stored_file(data_dir, 0)
+    right = path.read_bytes()
+    chunks = healing.read(build.build(0), Span(0, len(right)))
+    found = next(chunks)
+    with path.open("r+b") as file:
+        file.truncate(1000)
+    assert found + b"".join(chunks) == right
+
+
+def test_any_part_of_a_damaged_segment_is_right(data_dir: Path) -> None:
+    build.build(0)
+    path = stored_file(data_dir, 1)
+    rng = random.Random(5)
+    for _ in range(30):
+        flip(path, rng.randrange(8 * len(path.read_bytes())))
+        start = rng.randrange(len(TEXT))
+        stop = rng.randint(start + 1, min(len(TEXT), start + 5000))
+        assert text_of(Span(start, stop)) == TEXT[start:stop]
+
+
+def test_a_disk_that_cannot_be_read_does_not_matter(
+    data_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text_of()
+
+    def broken(*_: object) -> bytes:
+        raise OSError(5, "Input/output error")
+
+    monkeypatch.setattr("os.pread", broken)
+    assert text_of() == TEXT
+
+
+@pytest.mark.parametrize("column", ["length_bytes", "start_offset", "first_term", "term_count"])
+@pytest.mark.parametrize("shift", [-1, 1, 1024])
+def test_a_row_that_says_something_else_is_made_again(
+    data_dir: Path, column: str, shift: int
+) -> None:
+    text_of()
+    Segment.objects.filter(number=1).update(**{column: F(column) + shift})
+    assert text_of() == TEXT
+    idle()
+    segment = Segment.objects.get(number=1)
+    assert build.describes(segment, build.planned(conf.layout(), 1))
+    assert Segment.objects.count() == 3
+
+
+def test_a_checksum_that_is_wrong_is_made_again(data_dir: Path) -> None:
+    text_of()
+    right = bytes(Segment.objects.get(number=1).block_checksums)
+    Segment.objects.filter(number=1).update(block_checksums=b"\0" + right[1:])
+    assert text_of() == TEXT
+    idle()
+    assert bytes(Segment.objects.get(number=1).block_checksums) == right
+    Segment.objects.filter(number=1).update(block_checksums=right[:-1])
+    assert text_of() == TEXT
+    idle()
+    assert bytes(Segment.objects.get(number=1).block_checksums) == right
+
+
+def test_a_term_that_ends_elsewhere_is_made_again(
+    data_dir: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    text_of()
+    Term.objects.filter(n=99).update(digits=99)
+    healing.check_end(99)
+    assert "The index has the end of term 99 at offset" in caplog.text
+    idle()
+    assert Term.objects.stop_offset(99) == offset(100)
+
+
+@pytest.mark.parametrize("coding", [GZIP, ZSTD], ids=["gzip", "zstd"])
+@pytest.mark.parametrize("damage", ["flip", "cut", "unlink"])
+def test_a_coded_segment_that_is_damaged_is_coded_anew(
+    data_dir: Path, events: list[object], coding: Coding, damage: str
+) -> None:
+    representation = Representation(FORMATS["bfile"], Span(0, TERMS))
+    right = b"".join(stream_coded(representation, coding))
+    kept = CodedSegment.objects.order_by("name")[1]
+    path = data_dir / "segments" / kept.name
+    content = path.read_bytes()
+    assert len(content) > checksum.BLOCK_BYTES
+    chunks = stream_coded(representation, coding)
+    found = next(chunks)
+    if damage == "flip":
+        flip(path, 8 * (checksum.BLOCK_BYTES + 100))
+    elif damage == "cut":
+        path.write_bytes(content[:-1])
+    else:
+        path.unlink()
+    assert found + b"".join(chunks) == right
+    assert len(events) == 1
+    assert b"".join(stream_coded(representation, coding)) == right
+    assert path.read_bytes() == content
