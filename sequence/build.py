@@ -94,9 +94,9 @@ def make(number: int) -> Segment:
     terms, checksums = layout.terms(number), BlockChecksums()
     directory.publish(segment_name(number), summed(compute(terms), checksums))
     segment = Segment(**planned(layout, number), block_checksums=checksums.digest())
-    models.insert(segment, adder.positions(terms))
-    log.info("Built %s: %s bytes.", segment, f"{segment.length_bytes:,}")
-    return segment
+    row = models.insert(segment, adder.positions(terms))
+    log.info("Built %s: %s bytes.", row, f"{row.length_bytes:,}")
+    return row
 
 
 def summed(pieces: Iterable[Piece], checksums: BlockChecksums) -> Iterator[Piece]:

@@ -101,13 +101,18 @@ def make(number: int, format: Format, coding: Coding) -> CodedSegment | None:
         return None
 
 
+def rendered(number: int, format: Format, text: Iterator[bytes]) -> Iterator[bytes]:
+    """The text of a whole segment, in the format."""
+    whole = Representation(format, conf.layout().terms(number), headed=False)
+    return whole.excerpt(Span(0, whole.length)).render(text)
+
+
 def _keep(name: str, segment: Segment, format: Format, coding: Coding) -> CodedSegment | None:
-    whole = Representation(format, conf.layout().terms(segment.number), headed=False)
-    if not _fits(whole.length * MOST_OF_IDENTITY):
+    if not _fits(segment.length_bytes * MOST_OF_IDENTITY):
         return None
     directory, coder, checksums = build.store(), CheckedCoder(coding), BlockChecksums()
     text = healing.read(segment, Span(0, segment.length_bytes))
-    pieces = coder.code(whole.excerpt(Span(0, whole.length)).render(text))
+    pieces = coder.code(rendered(segment.number, format, text))
     made = CodedSegment(
         name=name,
         segment=segment,

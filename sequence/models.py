@@ -132,27 +132,37 @@ class CodedSegment(models.Model):
         return self.name
 
 
-def _remove_others(segment: Segment) -> None:
-    """Removes every row that stands where the segment's and its terms' are to stand."""
-    same = ("number", "name", "first_term", "start_offset")
-    others = (models.Q(**{column: getattr(segment, column)}) for column in same)
-    Segment.objects.filter(reduce(or_, others)).delete()
-    terms = Term.objects.filter(n__gte=segment.first_term, n__lte=segment.last_term)
+def _replace(segment: Segment) -> Segment:
+    """Writes the row of the segment in place of all that contradict it, their terms' rows too."""
+    columns = ("name", "first_term", "term_count", "start_offset", "length_bytes")
+    facts = {column: getattr(segment, column) for column in (*columns, "block_checksums")}
+    unique = (
+        models.Q(**{column: facts[column]}) for column in ("name", "first_term", "start_offset")
+    )
+    Segment.objects.filter(reduce(or_, unique)).exclude(number=segment.number).delete()
+    # Updated and not deleted where it is there: its coded forms stay right.
+    row, created = Segment.objects.update_or_create(facts, number=segment.number)
+    wrong = models.Q(n__gte=segment.first_term, n__lte=segment.last_term)
+    if not created:
+        wrong |= models.Q(segment=segment.number)
+    terms = Term.objects.filter(wrong)
     terms._raw_delete(terms.db)  # without looking for what hangs on them: nothing does
+    return row
 
 
 # SQLite has one writer at a time, and others sleep for up to 100 ms before they look again.
 _inserting = Lock()
 
 
-def insert(segment: Segment, positions: Sequence[int]) -> None:
+def insert(segment: Segment, positions: Sequence[int]) -> Segment:
     """Writes the rows of a segment and of its terms, all or none, in place of any others.
+
+    Returns the segment as the index has it then.
 
     `positions` are those of its terms in bytes, and then the segment's length: `adder.positions`.
     """
     with _inserting, transaction.atomic(), connection.cursor() as cursor:
-        _remove_others(segment)
-        segment.save(force_insert=True)
+        row = _replace(segment)
         # One statement: row by row, each would let Python's lock go and wait for it among the
         # threads that stream. The last position, the segment's end, is no term's.
         cursor.execute(
@@ -166,3 +176,4 @@ def insert(segment: Segment, positions: Sequence[int]) -> None:
                 segment.term_count,
             ],
         )
+    return row

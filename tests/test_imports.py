@@ -16,7 +16,7 @@ LAYERS = [
     {"build"},
     {"healing"},
     {"coded", "metrics"},
-    {"populate", "stream"},
+    {"populate", "stream", "verify"},
     {"coded_stream"},
     {"describe", "respond"},
     {"openapi"},

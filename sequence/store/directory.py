@@ -58,6 +58,20 @@ class SegmentDirectory:
                 position += len(chunk)
                 yield chunk
 
+    def part(self, name: str, span: Span) -> bytes:
+        """Those bytes of the span of a segment that there are and that can be read."""
+        found = []
+        with suppress(OSError, SegmentShort):
+            for chunk in self.read(name, span):
+                found.append(chunk)
+        return b"".join(found)
+
+    def names(self) -> list[str]:
+        """The names of all segments, without those that are being made."""
+        beside = (".lock", ".part")
+        files = (path.name for path in self.path.glob("*"))
+        return [name for name in files if name != self._label.name and not name.endswith(beside)]
+
     def publish(self, name: str, pieces: Iterable[bytes | memoryview]) -> int:
         """Stores the pieces, one after another, as a segment; on return it is on the disk.
 

@@ -1,0 +1,158 @@
+"""verify finds each kind of damage and changes nothing; repair mends all of it."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from django.db import connection
+
+from sequence import build, coded, populate, verify
+from sequence.coding import ZSTD
+from sequence.models import CodedSegment, Segment, Term
+from sequence.text.format import FORMATS
+from tests.conftest import manage
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+NAME = "00000003.txt"
+CODED = "00000003.jsonl.zstd-level1"
+
+
+@pytest.fixture
+def segments(data_dir: Path) -> Path:
+    """The directory of a store with ten segments, one of them also coded."""
+    list(populate.populate(list(range(10)), 2))
+    assert coded.make(3, FORMATS["jsonl"], ZSTD)
+    return data_dir / "segments"
+
+
+def findings() -> list[verify.Finding]:
+    return [finding for each in verify.verify(2) for finding in each.findings]
+
+
+def flip(path: Path) -> None:
+    content = bytearray(path.read_bytes())
+    content[1000] ^= 4
+    path.write_bytes(content)
+
+
+def raw(statement: str) -> None:
+    """What a flipped bit in the index may do, and its own constraints would not let."""
+    with connection.cursor() as cursor:
+        cursor.execute("PRAGMA foreign_keys = OFF")
+        cursor.execute(statement)
+        cursor.execute("PRAGMA foreign_keys = ON")
+
+
+Damage = Callable[[Path], object]
+
+DAMAGES: dict[str, tuple[Damage, str, str]] = {
+    "a flipped bit": (lambda d: flip(d / NAME), NAME, "Byte 1,000, of term "),
+    "a cut file": (
+        lambda d: (d / NAME).write_bytes((d / NAME).read_bytes()[:1000]),
+        NAME,
+        "Byte 1,000, of term ",
+    ),
+    "a file that is gone": (lambda d: (d / NAME).unlink(), NAME, "Byte 0, of term "),
+    "a longer file": (
+        lambda d: (d / NAME).write_bytes((d / NAME).read_bytes() + b"7"),
+        NAME,
+        "The file has 1 bytes too many.",
+    ),
+    "no row": (
+        lambda _: Segment.objects.filter(number=3).delete(),
+        NAME,
+        "The index has no row for it.",
+    ),
+    "another offset": (
+        lambda _: Segment.objects.filter(number=3).update(start_offset=1),
+        NAME,
+        "The index has start_offset 1; it must be ",
+    ),
+    "another number": (
+        lambda _: raw("UPDATE sequence_segment SET number = 103 WHERE number = 3"),
+        NAME,
+        "The index has number 103; it must be 3.",
+    ),
+    "another name": (
+        lambda _: Segment.objects.filter(number=3).update(name="0000000Q.txt"),
+        "0000000Q.txt",
+        "It belongs to nothing that the index knows.",
+    ),
+    "other checksums": (
+        lambda _: Segment.objects.filter(number=3).update(block_checksums=b"1234"),
+        NAME,
+        "The index has other checksums than its bytes must have.",
+    ),
+    "a term elsewhere": (
+        lambda _: Term.objects.filter(segment=3, position=0).update(position=7),
+        NAME,
+        "The index has term ",
+    ),
+    "a term that is gone": (
+        lambda _: Term.objects.filter(segment=3, position=0).delete(),
+        NAME,
+        "The index has term ",
+    ),
+    "a term too many": (
+        lambda _: Term.objects.create(n=99_999, segment_id=3, position=0, digits=1),
+        NAME,
+        "The index has 1 terms in it that are not its own.",
+    ),
+    "a file of nobody": (
+        lambda d: (d / "notes.txt").write_text("hello"),
+        "notes.txt",
+        "It belongs to nothing that the index knows.",
+    ),
+    "a flipped bit in a coded one": (
+        lambda d: flip(d / CODED),
+        CODED,
+        "It is wrong, or ends, between bytes ",
+    ),
+    "a coded one with another checksum": (
+        lambda _: CodedSegment.objects.update(crc32=1),
+        CODED,
+        "The index has another segment, length or checksums than it must have.",
+    ),
+    "a coded one without a row": (
+        lambda _: CodedSegment.objects.all().delete(),
+        CODED,
+        "It belongs to nothing that the index knows.",
+    ),
+}
+
+
+def test_a_whole_store_gives_no_findings(segments: Path) -> None:
+    assert findings() == []
+    assert len(verify.names()) == 11
+
+
+@pytest.mark.parametrize(("damage", "name", "sentence"), DAMAGES.values(), ids=DAMAGES)
+def test_each_damage_is_found_and_mended(
+    segments: Path, damage: Damage, name: str, sentence: str
+) -> None:
+    damage(segments)
+    found = findings()
+    assert found == findings()  # nothing was changed
+    assert any(f.name == name and f.sentence.startswith(sentence) for f in found), found
+    for finding in found:
+        verify.repair(finding)
+    assert findings() == []
+    assert {f"{n:08}.txt" for n in range(10)} <= set(build.store().names())
+
+
+def test_the_command_ends_with_1_where_something_is_wrong(tmp_path: Path) -> None:
+    small = {"FIBO_SEGMENT_BYTES": "4096"}
+    assert manage(tmp_path, "migrate", "--verbosity=0", **small).returncode == 0
+    assert manage(tmp_path, "prepopulate", "--upto=1000", **small).returncode == 0
+    whole = manage(tmp_path, "verify", **small)
+    assert (whole.returncode, whole.stdout.endswith(": 0 findings.\n")) == (0, True)
+    flip(tmp_path / "segments" / NAME)
+    found = manage(tmp_path, "verify", **small)
+    assert found.returncode == 1
+    assert f"{NAME}: Byte 1,000, of term " in found.stdout
+    assert found.stdout.endswith(": 1 finding.\n")
+    repaired = manage(tmp_path, "verify", "--repair", **small)
+    assert repaired.returncode == 0
+    assert repaired.stdout.endswith(": 1 finding, all repaired.\n")
+    assert manage(tmp_path, "verify", **small).returncode == 0
