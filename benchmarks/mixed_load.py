@@ -24,10 +24,11 @@ from bench import (
     table,
 )
 
+THREADED = "fibosite.worker.ThreadWorker"
 SETTINGS = {
-    "gthread, 1 × 32": ("gthread", 1, 32),
-    "gthread, 2 × 64": ("gthread", 2, 64),
-    "gthread, 2 × 256": ("gthread", 2, 256),
+    "gthread, 1 × 32": (THREADED, 1, 32),
+    "gthread, 2 × 64": (THREADED, 2, 64),
+    "gthread, 2 × 256": (THREADED, 2, 256),
     # With more threads than one gunicorn would take gthread in place of sync.
     "sync, 2": ("sync", 2, 1),
     "sync, 4": ("sync", 4, 1),

@@ -2,13 +2,16 @@
 
 import atexit
 import os
+import resource
 import sys
 from shutil import rmtree
+from socket import IPPROTO_TCP, TCP_USER_TIMEOUT
 from tempfile import mkdtemp
 
 from gunicorn.arbiter import Arbiter
 from gunicorn.http.errors import InvalidHeader
 from gunicorn.http.message import Request
+from gunicorn.sock import TCPSocket
 from gunicorn.workers.base import Worker
 
 from fibosite import settings
@@ -18,7 +21,7 @@ bind = f"0.0.0.0:{settings.PORT}"
 
 # benchmarks/mixed_load.py compares these. gthread and not sync, which kills a slow reader after
 # `timeout`; two processes, so that one can be lost; threads for more slow readers than are likely.
-worker_class = "gthread"
+worker_class = "fibosite.worker.ThreadWorker"
 workers = settings.WEB_CONCURRENCY
 threads = 256
 worker_connections = 1000
@@ -27,6 +30,7 @@ preload_app = True
 
 # A minute and a half lets 1 GB end at 100 Mbit/s, and is what systemd grants before it kills.
 graceful_timeout = 90
+# Of a worker's heart, and of a request from its first byte to its last (fibosite/worker.py).
 timeout = 30
 keepalive = 5
 
@@ -55,6 +59,30 @@ if "prometheus_client" not in sys.modules:
     counts = os.environ["PROMETHEUS_MULTIPROC_DIR"] = mkdtemp(prefix="fibo-counts-", dir=in_memory)
     # Not gunicorn's on_exit, which is not called where the application refuses to start.
     atexit.register(remove_counts, counts, os.getpid())
+
+
+# A reader that accepts nothing for so long is dropped. A slow one looks like that between two
+# windows that it announces: for 10 s at 10 kB/s, for more than 120 s where it was fast before
+# (docs/decisions/0002-threads.md).
+STALL_TIMEOUT_S = 300
+
+# A thread holds up to five: connection, selector, segment, and two of SQLite. The usual limit of
+# 1,024 is there for select(), which nothing here uses.
+_, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+
+
+def when_ready(server: Arbiter) -> None:
+    """Has the kernel drop stalled readers: connections inherit it from the socket they came by.
+
+    A socket that was handed over with a limit of its own keeps that.
+    """
+    for listener in server.LISTENERS:
+        # A socket in the file system (AF_UNIX) has no such option; there a proxy is the reader.
+        if isinstance(listener, TCPSocket) and not listener.getsockopt(
+            IPPROTO_TCP, TCP_USER_TIMEOUT
+        ):
+            listener.setsockopt(IPPROTO_TCP, TCP_USER_TIMEOUT, STALL_TIMEOUT_S * 1000)
 
 
 def child_exit(server: Arbiter, worker: Worker) -> None:
