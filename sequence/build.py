@@ -5,7 +5,6 @@ from collections.abc import Iterable, Iterator
 from concurrent.futures import Future
 from functools import cache, lru_cache, partial
 from pathlib import Path
-from typing import TypeVar
 
 from sequence import conf, models
 from sequence.background import Background, at_once
@@ -16,10 +15,9 @@ from sequence.store.directory import SegmentDirectory
 from sequence.text import adder
 from sequence.text.compute import compute
 from sequence.text.layout import Layout, offset, segment_name
+from sequence.text.span import Piece
 
 log = logging.getLogger(__name__)
-
-Piece = TypeVar("Piece", bytes, memoryview)
 
 BUILDERS = 4
 """How many segments a process builds at once: twice two cores, as half of them await the disk."""

@@ -3,7 +3,6 @@
 import logging
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future
-from contextlib import suppress
 from functools import partial
 
 from django.db import DatabaseError, transaction
@@ -12,7 +11,7 @@ from sequence import build, conf, healing
 from sequence.background import Background, at_once
 from sequence.coding import CODINGS, Coding, crc32
 from sequence.models import CodedSegment, Segment
-from sequence.store.checksum import BlockChecksums, checked
+from sequence.store.checksum import BlockChecksums
 from sequence.text.format import Format
 from sequence.text.representation import Representation
 from sequence.text.span import Span
@@ -21,7 +20,6 @@ log = logging.getLogger(__name__)
 
 MOST_OF_IDENTITY = 0.45
 """About what a coded segment takes of its plain bytes, to see whether making it is worth while."""
-
 
 CODERS = 2
 """How many segments a process codes at once. Apart from the builders, whom clients wait for."""
@@ -74,15 +72,15 @@ def kept(name: str) -> CodedSegment | None:
 
 def read(segment: CodedSegment) -> Iterator[bytes]:
     """The bytes of a coded segment in chunks, each checked; raises what `healing.FAULTS` lists."""
-    stored = build.store().read(segment.name, Span(0, segment.length_bytes))
-    return checked(segment.name, stored, 0, segment.block_checksums)
+    whole = Span(0, segment.length_bytes)
+    return build.store().read_checked(segment.name, whole, segment.block_checksums)
 
 
-def forget(segment: CodedSegment) -> None:
-    """Removes a coded segment, so that it is made again when it is asked for."""
-    with suppress(OSError, DatabaseError), build.store().sole_builder(segment.name):
-        CodedSegment.objects.filter(name=segment.name).delete()
-        build.store().remove(segment.name)
+def forget(name: str) -> None:
+    """Removes the coded segment of that name, so that it is made again when it is asked for."""
+    with build.store().sole_builder(name):
+        CodedSegment.objects.filter(name=name).delete()
+        build.store().remove(name)
 
 
 def make(number: int, format: Format, coding: Coding) -> CodedSegment | None:

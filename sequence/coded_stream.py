@@ -2,14 +2,18 @@
 
 import logging
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from itertools import tee
+from sys import maxsize
+
+from django.db import DatabaseError
 
 from sequence import coded, conf, healing
 from sequence.coding import Coding, joined_crc32
 from sequence.models import CodedSegment
 from sequence.stream import ahead, stream
 from sequence.text.representation import Representation
-from sequence.text.span import Span
+from sequence.text.span import Span, cut
 
 log = logging.getLogger(__name__)
 
@@ -63,12 +67,9 @@ def _read(kept: CodedSegment, anew: Iterator[bytes]) -> Iterator[bytes]:
     except healing.FAULTS as fault:
         log.error("%s It is coded anew, and removed.", fault)
         healing.healed.send(kept)
-        coded.forget(kept)
-        skip = sent_bytes
-        for chunk in anew:
-            if skip < len(chunk):
-                yield chunk[skip:]
-            skip = max(skip - len(chunk), 0)
+        with suppress(OSError, DatabaseError):
+            coded.forget(kept.name)
+        yield from cut(anew, 0, Span(sent_bytes, maxsize))
 
 
 def _parts(

@@ -9,11 +9,11 @@ from django.dispatch import Signal
 from sequence import build, conf
 from sequence.errors import BlockMismatch, IndexMismatch, SegmentShort
 from sequence.models import Segment, Term
-from sequence.store.checksum import blocks_around, checked
+from sequence.store.checksum import blocks_around
 from sequence.store.directory import CHUNK_BYTES
 from sequence.text.compute import compute_bytes
 from sequence.text.layout import offset, segment_name
-from sequence.text.span import Span
+from sequence.text.span import Span, cut
 
 log = logging.getLogger(__name__)
 
@@ -30,21 +30,23 @@ def read(segment: Segment, span: Span) -> Iterator[bytes]:
     The file is mended meanwhile. Raises what `compute` does.
     """
     blocks = blocks_around(span, segment.length_bytes)
+    return cut(_blocks(segment, blocks), blocks.start, span)
+
+
+def _blocks(segment: Segment, blocks: Span) -> Iterator[bytes]:
+    """The right bytes of the blocks, in chunks."""
     start = blocks.start
     while start < blocks.stop:
         for chunk in _chunks(segment, Span(start, blocks.stop)):
-            wanted = span.less(start).within(Span(0, len(chunk)))
+            yield chunk
             start += len(chunk)
-            if wanted.length:
-                yield chunk if wanted.length == len(chunk) else chunk[wanted.start : wanted.stop]
 
 
 def _chunks(segment: Segment, blocks: Span) -> Iterator[bytes]:
     """The chunks as they are stored, up to a wrong one, which is recomputed and is the last."""
     start = blocks.start
     try:
-        stored = build.store().read(segment.name, blocks)
-        for chunk in checked(segment.name, stored, start, segment.block_checksums):
+        for chunk in build.store().read_checked(segment.name, blocks, segment.block_checksums):
             yield chunk
             start += len(chunk)
     except FAULTS as fault:
@@ -84,8 +86,8 @@ def remake(number: int) -> Segment:
 def intact(segment: Segment) -> bool:
     """Whether all bytes that the row tells of are stored and are what its checksums say."""
     try:
-        stored = build.store().read(segment.name, Span(0, segment.length_bytes))
-        for _ in checked(segment.name, stored, 0, segment.block_checksums):
+        whole = Span(0, segment.length_bytes)
+        for _ in build.store().read_checked(segment.name, whole, segment.block_checksums):
             pass
     except FAULTS:
         return False

@@ -24,6 +24,7 @@ from sequence.errors import (
     RangeNotSatisfiable,
     UnknownParameter,
 )
+from sequence.metrics import NO_FORMAT
 from sequence.protocol import query
 from sequence.protocol.answer import IMMUTABLE, Answer, Metadata, answer, strong_etag
 from sequence.protocol.negotiate import IDENTITY, media_type
@@ -75,7 +76,7 @@ View = Callable[..., HttpResponseBase]
 class Decided(StreamingHttpResponse):
     """An answer that was decided, with its body, and the name of its format for the metrics."""
 
-    def __init__(self, decided: Answer, chunks: Iterable[bytes], format: str = "none") -> None:
+    def __init__(self, decided: Answer, chunks: Iterable[bytes], format: str = NO_FORMAT) -> None:
         super().__init__(chunks, status=decided.status, headers=decided.headers)
         self.format = format
         # Django adds one where there is none, as in a 304.
@@ -116,9 +117,9 @@ def strip(response: HttpResponse) -> None:
     response.content = b""
 
 
-def plain(status: int, sentence: str, cache_control: str = "no-store") -> HttpResponse:
+def plain(status: int, sentence: str) -> HttpResponse:
     """A response of one line."""
-    headers = {"Content-Type": PLAIN, "Cache-Control": cache_control}
+    headers = {"Content-Type": PLAIN, "Cache-Control": "no-store"}
     return HttpResponse(sentence + "\n", status=status, headers=headers)
 
 

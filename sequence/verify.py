@@ -41,14 +41,14 @@ def names() -> list[str]:
     return sorted({*build.store().names()} | rows | coded_rows)
 
 
-def verify(workers: int) -> Generator[Verified]:
-    """Looks at every file and row, `workers` files at once, in the order of their names.
+def verify(names: list[str], workers: int) -> Generator[Verified]:
+    """Looks at the files and their rows, `workers` files at once, in the order given.
 
     Changes nothing. Raises DatabaseError where the index cannot be read at all.
     """
     pool = ThreadPoolExecutor(workers, thread_name_prefix="verify")
     try:
-        for future in [pool.submit(in_thread, partial(verify_one, name)) for name in names()]:
+        for future in [pool.submit(in_thread, partial(verify_one, name)) for name in names]:
             yield future.result()
     finally:
         pool.shutdown(cancel_futures=True)
@@ -75,10 +75,8 @@ def repair(finding: Finding) -> None:
     if number is not None and finding.name == segment_name(number):
         healing.remake(number)
     else:
-        with build.store().sole_builder(finding.name):
-            Segment.objects.filter(name=finding.name).delete()
-            CodedSegment.objects.filter(name=finding.name).delete()
-            build.store().remove(finding.name)
+        Segment.objects.filter(name=finding.name).delete()
+        coded.forget(finding.name)
 
 
 def _number(name: str) -> int | None:

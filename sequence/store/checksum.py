@@ -29,13 +29,13 @@ class BlockChecksums:
             self._crc = isal_zlib.crc32(part, self._crc)
             self._filled_bytes += len(part)
             if self._filled_bytes == BLOCK_BYTES:
-                self._digest += self._crc.to_bytes(4, "big")
+                self._digest += self._crc.to_bytes(CHECKSUM_BYTES, "big")
                 self._crc = self._filled_bytes = 0
             rest = rest[len(part) :]
 
     def digest(self) -> bytes:
         """The checksums of all blocks so far, 4 bytes big-endian each."""
-        begun = self._crc.to_bytes(4, "big") if self._filled_bytes else b""
+        begun = self._crc.to_bytes(CHECKSUM_BYTES, "big") if self._filled_bytes else b""
         return bytes(self._digest) + begun
 
 

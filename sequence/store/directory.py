@@ -8,13 +8,13 @@ from ctypes import CDLL, c_int64
 from pathlib import Path
 
 from sequence.errors import SegmentShort
-from sequence.store.checksum import BLOCK_BYTES
+from sequence.store.checksum import BLOCK_BYTES, checked
 from sequence.text.span import Span
 
 _sync_file_range = getattr(CDLL(None), "sync_file_range", None)
 SYNC_FILE_RANGE_WRITE = 2
 
-CHUNK_BYTES = 4 * BLOCK_BYTES
+CHUNK_BYTES = 2 * BLOCK_BYTES
 """How much is read at a time: benchmarks/warm_stream.py compares lengths."""
 
 
@@ -58,6 +58,13 @@ class SegmentDirectory:
                 position += len(chunk)
                 yield chunk
 
+    def read_checked(self, name: str, span: Span, checksums: bytes | memoryview) -> Iterator[bytes]:
+        """`read`, for a span of whole blocks, each given only when it is right.
+
+        Raises BlockMismatch, and what `read` does.
+        """
+        return checked(name, self.read(name, span), span.start, checksums)
+
     def part(self, name: str, span: Span) -> bytes:
         """Those bytes of the span of a segment that there are and that can be read."""
         found = []
@@ -73,9 +80,8 @@ class SegmentDirectory:
         return [name for name in files if name != self._label.name and not name.endswith(beside)]
 
     def publish(self, name: str, pieces: Iterable[bytes | memoryview]) -> int:
-        """Stores the pieces, one after another, as a segment; on return it is on the disk.
+        """The length in bytes of the pieces, which are now on the disk, one after another.
 
-        Returns its length in bytes.
         Call it as the segment's sole builder. Whatever is raised on the way leaves nothing behind.
         """
         part = self._beside(name, ".part")

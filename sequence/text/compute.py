@@ -7,7 +7,7 @@ from ctypes import addressof, c_char
 from sequence.errors import SumMismatch
 from sequence.text import adder, doubling
 from sequence.text.layout import offset, term_at
-from sequence.text.span import Span
+from sequence.text.span import Span, cut
 
 PIECE_BYTES = 2 * 1024 * 1024
 """About the length of a piece: it stays in the cache until it is used, and threads that compute
@@ -60,9 +60,5 @@ def compute_bytes(span: Span) -> Iterator[bytes]:
     if not span.length:
         return
     terms = Span(term_at(span.start), term_at(span.stop - 1) + 1)
-    start = offset(terms.start)
-    for piece in compute(terms):
-        wanted = span.less(start).within(Span(0, len(piece)))
-        start += len(piece)
-        if wanted.length:
-            yield bytes(piece[wanted.start : wanted.stop])
+    for piece in cut(compute(terms), offset(terms.start), span):
+        yield bytes(piece)

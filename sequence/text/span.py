@@ -1,6 +1,9 @@
 """Half-open spans, of bytes and of terms."""
 
-from typing import NamedTuple
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple, TypeVar
+
+Piece = TypeVar("Piece", bytes, memoryview)
 
 
 class Span(NamedTuple):
@@ -21,3 +24,12 @@ class Span(NamedTuple):
     def less(self, origin: int) -> "Span":
         """The same span counted from the origin instead of from 0."""
         return Span(self.start - origin, self.stop - origin)
+
+
+def cut(pieces: Iterable[Piece], start: int, span: Span) -> Iterator[Piece]:
+    """What of the pieces, which begin at `start`, lies in the span; a piece that does, uncopied."""
+    for piece in pieces:
+        wanted = span.less(start).within(Span(0, len(piece)))
+        start += len(piece)
+        if wanted.length:
+            yield piece[wanted.start : wanted.stop]

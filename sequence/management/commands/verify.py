@@ -52,8 +52,9 @@ class Command(BaseCommand):
     def _verify(self, workers: int) -> tuple[list[Finding], int, int]:
         findings: list[Finding] = []
         files = length_bytes = 0
-        with tqdm(total=len(names()), unit="file", disable=None, dynamic_ncols=True) as bar:
-            for verified in verify(workers):
+        looked_at = names()
+        with tqdm(total=len(looked_at), unit="file", disable=None, dynamic_ncols=True) as bar:
+            for verified in verify(looked_at, workers):
                 files += 1
                 length_bytes += verified.length_bytes
                 bar.update()
