@@ -9,13 +9,11 @@ MANAGE = .venv/bin/python manage.py
 help: ## this list
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
-serve: .static/staticfiles.json ## install, migrate, populate the first terms and serve on $PORT
-	$(MANAGE) migrate --verbosity 0
-	$(MANAGE) prepopulate
+serve: .static/staticfiles.json ## install, populate the first terms and serve on $PORT
+	-$(MANAGE) prepopulate
 	exec .venv/bin/gunicorn --config fibosite/gunicorn.conf.py
 
 populate: .venv/serve ## store the first 100,000 terms, or UPTO=N
-	$(MANAGE) migrate --verbosity 0
 	$(MANAGE) prepopulate --upto $(UPTO)
 
 test: .venv/develop .static/staticfiles.json ## install what the tests need and run them all

@@ -93,12 +93,19 @@ def child_exit(server: Arbiter, worker: Worker) -> None:
     mark_process_dead(worker.pid)  # type: ignore[no-untyped-call]
 
 
+def post_worker_init(worker: Worker) -> None:
+    """Takes in the segments that the index does not know of, beside the first requests."""
+    from sequence import build, index
+
+    index.restorers.soon("take in", build.take_in)
+
+
 def worker_exit(server: Arbiter, worker: Worker) -> None:
     """Drops what no client waits for any more; Python would finish it before it ends."""
-    from sequence import build, coded
+    from sequence import build, coded, index
 
-    build.builders.stop()
-    coded.coders.stop()
+    for background in (build.builders, coded.coders, index.restorers):
+        background.stop()
 
 
 def pre_request(worker: Worker, request: Request) -> None:

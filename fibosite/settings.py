@@ -27,6 +27,11 @@ def _whole(name: str, default: int, least: int, most: int) -> int:
     sys.exit(f"{name} is {text!r}; it must be a whole number from {least} to {most}.")
 
 
+def _limit(name: str, least: int, most: int) -> int | None:
+    """The variable as a whole number from `least` to `most`; None where it is unset."""
+    return _whole(name, most, least, most) if name in _env.ENVIRON else None
+
+
 def _names(name: str, allowed: tuple[str, ...]) -> list[str]:
     """The variable as names joined by commas; all that are allowed where it is unset."""
     names = [part.strip() for part in _env.str(name, ",".join(allowed)).split(",") if part.strip()]
@@ -80,9 +85,8 @@ FIBO_SEGMENT_BYTES = _whole(
 )
 FIBO_PREPOPULATE = _whole("FIBO_PREPOPULATE", min(conf.PREPOPULATE, FIBO_MAX_SN), 0, FIBO_MAX_SN)
 FIBO_ENCODINGS = _names("FIBO_ENCODINGS", conf.ENCODINGS)
-FIBO_ENCODED_BYTES = (
-    _whole("FIBO_ENCODED_BYTES", 0, 0, 2**60) if "FIBO_ENCODED_BYTES" in _env.ENVIRON else None
-)
+FIBO_STORE_BYTES = _limit("FIBO_STORE_BYTES", conf.LEAST_STORE_BYTES, conf.MOST_STORE_BYTES)
+FIBO_ENCODED_BYTES = _limit("FIBO_ENCODED_BYTES", 0, FIBO_STORE_BYTES or conf.MOST_STORE_BYTES)
 
 # gunicorn's: fibosite/gunicorn.conf.py gives the reasons.
 PORT = _whole("PORT", 8888, 1, 65535)
@@ -134,10 +138,14 @@ TEMPLATES = [
 ROOT_URLCONF = "fibosite.urls"
 WSGI_APPLICATION = "fibosite.wsgi.application"
 
+_INDEX = FIBO_DATA_DIR / "index.sqlite3"
+# SQLite writes beside an index in WAL mode even to read it, unless it is told that nobody writes.
+_WRITABLE = os.access(FIBO_DATA_DIR, os.W_OK)
+
 DATABASES = {
     "default": {
         "ENGINE": "django.db.backends.sqlite3",
-        "NAME": FIBO_DATA_DIR / "index.sqlite3",
+        "NAME": _INDEX if _WRITABLE else f"{_INDEX.as_uri()}?immutable=1",
         # Every thread keeps its connection: to open one costs more than a small request.
         "CONN_MAX_AGE": None,
         "OPTIONS": {
@@ -147,9 +155,12 @@ DATABASES = {
             "timeout": 60,
             # In WAL mode NORMAL loses no consistency: after a power cut the last rows may be
             # gone, and their segments are then made again. The page cache is small (in KiB),
-            # as there is one for each of hundreds of threads.
+            # as there is one for each of hundreds of threads. The log of changes gives back what
+            # it had to grow beyond its usual 4 MiB.
             "init_command": (
-                "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA cache_size=-256"
+                ("PRAGMA journal_mode=WAL; " if _WRITABLE else "")
+                + "PRAGMA journal_size_limit=4194304; "
+                + "PRAGMA synchronous=NORMAL; PRAGMA cache_size=-256"
             ),
         },
     },

@@ -1,11 +1,12 @@
 """The WSGI application, which starts only where Django's checks find no error."""
 
+import logging
 import os
 import sys
 
 from django.core.checks import run_checks
 from django.core.wsgi import get_wsgi_application
-from django.db import connections
+from django.db import DatabaseError, connections
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "fibosite.settings")
 
@@ -14,5 +15,13 @@ application = get_wsgi_application()
 # Django's commands make the checks, and WSGI servers do not.
 if errors := [message for message in run_checks() if message.is_serious()]:
     sys.exit("\n".join(str(error.msg) for error in errors))
+try:
+    # Not before Django is set up.
+    from sequence.build import prepare
+
+    prepare()
+except (OSError, DatabaseError) as error:
+    # What is stored can be read, perhaps, and everything can be computed.
+    logging.getLogger("sequence").error("The store cannot be prepared: %s.", error)
 # The workers that are forked from here open connections of their own.
 connections.close_all()

@@ -1,20 +1,27 @@
 """Makes a segment from its number alone, once on a host, however many ask for it."""
 
 import logging
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future
-from functools import cache, lru_cache, partial
+from functools import cache, partial
 from pathlib import Path
 
-from sequence import conf, models
+from sequence import budget, conf, index, models
 from sequence.background import Background, at_once
 from sequence.errors import LayoutMismatch
-from sequence.models import Segment
+from sequence.index import dispensable
+from sequence.models import CodedSegment, Segment
 from sequence.store.checksum import BLOCK_BYTES, CHECKSUM_BYTES, BlockChecksums
 from sequence.store.directory import SegmentDirectory
 from sequence.text import adder
 from sequence.text.compute import compute
-from sequence.text.layout import Layout, offset, segment_name
+from sequence.text.layout import (
+    SEGMENT_SUFFIX,
+    Layout,
+    Planned,
+    segment_name,
+    segment_number,
+)
 from sequence.text.span import Piece
 
 log = logging.getLogger(__name__)
@@ -40,36 +47,16 @@ def _compare(directory: SegmentDirectory, label: str, layout: Layout) -> None:
         raise LayoutMismatch(str(directory.path), label, layout.label)
 
 
-@lru_cache(maxsize=4096)
-def planned(layout: Layout, number: int) -> dict[str, int | str]:
-    """What arithmetic says of the segment of that number, by the names of its row's columns."""
-    terms = layout.terms(number)
-    start_offset = offset(terms.start)
-    return {
-        "number": number,
-        "name": segment_name(number),
-        "first_term": terms.start,
-        "term_count": terms.length,
-        "start_offset": start_offset,
-        "length_bytes": offset(terms.stop) - start_offset,
-    }
-
-
 def stored(number: int) -> Segment | None:
     """The segment of that number, where it is stored and its row says of it what is so."""
-    found = Segment.objects.filter(number=number).first()
-    if found and not describes(found, planned(conf.layout(), number)):
+    planned = conf.layout().planned(number)
+    checksums = Segment.objects.checksums_of(planned)
+    blocks = -(-planned.length_bytes // BLOCK_BYTES)
+    if checksums is not None and len(checksums) == blocks * CHECKSUM_BYTES:
+        return Segment(**planned._asdict(), block_checksums=checksums)
+    if Segment.objects.filter(number=number).exists():
         log.error("The index is wrong about segment %s, which is made again.", number)
-        return None
-    return found
-
-
-def describes(segment: Segment, facts: dict[str, int | str]) -> bool:
-    """Whether the row says all the facts, and has as many checksums as there are blocks."""
-    blocks = -(-segment.length_bytes // BLOCK_BYTES)
-    return len(segment.block_checksums) == blocks * CHECKSUM_BYTES and all(
-        getattr(segment, name) == fact for name, fact in facts.items()
-    )
+    return None
 
 
 def build(number: int) -> Segment:
@@ -82,19 +69,49 @@ def build(number: int) -> Segment:
         return stored(number) or make(number)
 
 
-def make(number: int) -> Segment:
-    """The segment of that number, made and stored in place of any other; for its sole builder.
+def mend(number: int) -> Segment:
+    """The segment of that number, its file and its rows made right; raises what `build` does."""
+    with store().sole_builder(segment_name(number)):
+        return make(number)
 
-    Raises OSError where it cannot be written; then nothing of it is left.
+
+def make(number: int) -> Segment:
+    """The segment of that number with all of its rows written anew; for its sole builder.
+
+    A file that is right already stays; any other is removed, before the new one takes room. Raises
+    OSError and DatabaseError where they cannot be written; then nothing that was made is left.
     """
     directory, layout = store(), conf.layout()
     _compare(directory, directory.set_label(layout.label), layout)
-    terms, checksums = layout.terms(number), BlockChecksums()
-    directory.publish(segment_name(number), summed(compute(terms), checksums))
-    segment = Segment(**planned(layout, number), block_checksums=checksums.digest())
-    row = models.insert(segment, adder.positions(terms))
-    log.info("Built %s: %s bytes.", row, f"{row.length_bytes:,}")
-    return row
+    planned = layout.planned(number)
+    published = False
+    checksums = _checksums_of_right_file(planned)
+    if checksums is None:
+        directory.remove(planned.name)
+        summing = BlockChecksums()
+        directory.publish(planned.name, summed(compute(planned.terms), summing))
+        published, checksums = True, summing.digest()
+    segment = Segment(**planned._asdict(), block_checksums=checksums)
+    try:
+        models.insert(segment, adder.positions(planned.terms))
+    except BaseException:
+        if published:
+            directory.remove(planned.name)
+        raise
+    done = "Built" if published else "Took in"
+    log.info("%s %s: %s bytes.", done, segment, f"{segment.length_bytes:,}")
+    return segment
+
+
+def _checksums_of_right_file(planned: Planned) -> bytes | None:
+    """What the checksums must be, where there is a file that they are right for."""
+    if store().length(planned.name) != planned.length_bytes:
+        return None
+    summing = BlockChecksums()
+    for piece in compute(planned.terms):
+        summing.update(piece)
+    checksums = summing.digest()
+    return checksums if store().intact(planned.name, planned.length_bytes, checksums) else None
 
 
 def summed(pieces: Iterable[Piece], checksums: BlockChecksums) -> Iterator[Piece]:
@@ -107,8 +124,57 @@ def summed(pieces: Iterable[Piece], checksums: BlockChecksums) -> Iterator[Piece
 builders = Background(BUILDERS, "build")
 
 
-def soon(number: int) -> Future[Segment]:
-    """The segment of that number: at once where it is stored, or else when it has been built."""
-    if found := stored(number):
-        return at_once(found)
-    return builders.soon(segment_name(number), partial(build, number))
+def soon(number: int) -> Future[Segment | None]:
+    """The segment of that number: at once where it is stored, or else when it has been built.
+
+    None where the store has no room for it, or cannot take it: its bytes can be had without.
+    """
+    if not budget.keeps(number):
+        return at_once(None)
+    with dispensable(f"Looking up segment {number}"):
+        if found := stored(number):
+            return at_once(found)
+    return builders.soon(segment_name(number), partial(_attempt, build, number))
+
+
+def mend_soon(number: int) -> Future[Segment | None]:
+    """`mend`, when it is done; None where that fails."""
+    return builders.soon(f"mend {number}", partial(_attempt, mend, number))
+
+
+def _attempt(make: Callable[[int], Segment], number: int) -> Segment | None:
+    with dispensable(f"Storing segment {number}"):
+        return make(number)
+    return None
+
+
+def unindexed() -> list[int]:
+    """The numbers of the segments whose files are there and whose rows are not."""
+    files, rows = store().names(), set(Segment.objects.values_list("number", flat=True))
+    numbers = (segment_number(name) for name in files if name.endswith(SEGMENT_SUFFIX))
+    return sorted(n for n in numbers if n is not None and n not in rows and budget.keeps(n))
+
+
+def take_in() -> None:
+    """Has the rows of such segments written, one after another: as after the loss of an index."""
+    with dispensable("Looking for segments without rows"):
+        for number in unindexed():
+            _attempt(build, number)
+
+
+def sweep() -> None:
+    """Removes what builders left behind that died; those at work are let be."""
+    for name in store().abandoned():
+        rows = (Segment.objects.filter(name=name), CodedSegment.objects.filter(name=name))
+        # Complete, perhaps, but not in the index yet; it can be made again.
+        if name in store().names() and not any(found.exists() for found in rows):
+            store().remove(name)
+
+
+def prepare() -> None:
+    """Makes the index where it is missing or damaged, and sweeps the store: before a start.
+
+    Raises OSError and DatabaseError where that cannot be written.
+    """
+    index.restore()
+    sweep()

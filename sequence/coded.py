@@ -3,23 +3,25 @@
 import logging
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future
+from contextlib import nullcontext
 from functools import partial
+from sys import maxsize
 
-from django.db import DatabaseError, transaction
-
-from sequence import build, conf, healing
+from sequence import budget, build, conf, healing
 from sequence.background import Background, at_once
 from sequence.coding import CODINGS, Coding, crc32
+from sequence.errors import NoRoom
+from sequence.index import dispensable
 from sequence.models import CodedSegment, Segment
 from sequence.store.checksum import BlockChecksums
 from sequence.text.format import Format
 from sequence.text.representation import Representation
-from sequence.text.span import Span
+from sequence.text.span import Piece, Span
 
 log = logging.getLogger(__name__)
 
-MOST_OF_IDENTITY = 0.45
-"""About what a coded segment takes of its plain bytes, to see whether making it is worth while."""
+LEAST_OF_IDENTITY = 0.415
+"""What a coded segment takes at least of its plain bytes, log2(10)/8, to see whether to begin."""
 
 CODERS = 2
 """How many segments a process codes at once. Apart from the builders, whom clients wait for."""
@@ -53,9 +55,12 @@ def soon(number: int, format: Format, coding: Coding) -> Future[CodedSegment | N
 
     None where it cannot be kept.
     """
+    if not budget.keeps(number):
+        return at_once(None)
     name = file_name(number, format, coding)
-    if found := kept(name):
-        return at_once(found)
+    with dispensable(f"Looking up {name}"):
+        if found := kept(name):
+            return at_once(found)
     return coders.soon(name, partial(make, number, format, coding))
 
 
@@ -66,12 +71,12 @@ def file_name(number: int, format: Format, coding: Coding) -> str:
 
 def kept(name: str) -> CodedSegment | None:
     """The coded segment of that name, where it is kept; its file may be removed at any time."""
-    found = CodedSegment.objects.filter(name=name).first()
+    found = CodedSegment.objects.sealed(name)
     return found if found and build.store().length(name) == found.length_bytes else None
 
 
 def read(segment: CodedSegment) -> Iterator[bytes]:
-    """The bytes of a coded segment in chunks, each checked; raises what `healing.FAULTS` lists."""
+    """The bytes of a coded segment in chunks, each checked; raises what FAULTS lists."""
     whole = Span(0, segment.length_bytes)
     return build.store().read_checked(segment.name, whole, segment.block_checksums)
 
@@ -79,8 +84,12 @@ def read(segment: CodedSegment) -> Iterator[bytes]:
 def forget(name: str) -> None:
     """Removes the coded segment of that name, so that it is made again when it is asked for."""
     with build.store().sole_builder(name):
-        CodedSegment.objects.filter(name=name).delete()
-        build.store().remove(name)
+        _remove(name)
+
+
+def _remove(name: str) -> None:
+    CodedSegment.objects.filter(name=name).delete()
+    build.store().remove(name)
 
 
 def make(number: int, format: Format, coding: Coding) -> CodedSegment | None:
@@ -90,13 +99,11 @@ def make(number: int, format: Format, coding: Coding) -> CodedSegment | None:
     without.
     """
     name = file_name(number, format, coding)
-    try:
+    with dispensable(f"Keeping {name}"):
         segment = build.stored(number) or build.build(number)
         with build.store().sole_builder(name):
             return kept(name) or _keep(name, segment, format, coding)
-    except (OSError, DatabaseError):
-        log.exception("%s could not be kept; it is made anew for each request.", name)
-        return None
+    return None
 
 
 def rendered(number: int, format: Format, text: Iterator[bytes]) -> Iterator[bytes]:
@@ -106,34 +113,48 @@ def rendered(number: int, format: Format, text: Iterator[bytes]) -> Iterator[byt
 
 
 def _keep(name: str, segment: Segment, format: Format, coding: Coding) -> CodedSegment | None:
-    if not _fits(segment.length_bytes * MOST_OF_IDENTITY):
-        return None
-    directory, coder, checksums = build.store(), CheckedCoder(coding), BlockChecksums()
+    limit = budget.encoded_bytes()
+    # With a limit one at a time, as each must know what the others leave.
+    with nullcontext() if limit is None else build.store().sole_builder("coded"):
+        _remove(name)
+        left = maxsize if limit is None else limit - CodedSegment.objects.total_bytes()
+        if segment.length_bytes * LEAST_OF_IDENTITY > left:
+            return None
+        try:
+            return _publish(name, segment, format, coding, left)
+        except NoRoom as full:
+            log.info("%s is not kept. %s", name, full)
+            return None
+
+
+def _publish(
+    name: str, segment: Segment, format: Format, coding: Coding, left: int
+) -> CodedSegment:
+    coder, checksums = CheckedCoder(coding), BlockChecksums()
     text = healing.read(segment, Span(0, segment.length_bytes))
-    pieces = coder.code(rendered(segment.number, format, text))
+    pieces = build.summed(coder.code(rendered(segment.number, format, text)), checksums)
     made = CodedSegment(
         name=name,
         segment=segment,
-        length_bytes=directory.publish(name, build.summed(pieces, checksums)),
+        length_bytes=build.store().publish(name, _at_most(left, pieces)),
         crc32=coder.crc32,
         block_checksums=checksums.digest(),
     )
-    written = False
+    made.seal = made.right_seal()
     try:
-        # Looked at again, where one at a time can write, as others were made meanwhile.
-        with transaction.atomic():
-            CodedSegment.objects.filter(name=name).delete()
-            if _fits(made.length_bytes):
-                made.save(force_insert=True)
-                written = True
-    finally:
-        if not written:
-            directory.remove(name)
-    log.info("%s %s: %s bytes.", "Kept" if written else "No room for", made, made.length_bytes)
-    return made if written else None
+        made.save(force_insert=True)
+    except BaseException:
+        build.store().remove(name)
+        raise
+    log.info("Kept %s: %s bytes.", made, f"{made.length_bytes:,}")
+    return made
 
 
-def _fits(length_bytes: float) -> bool:
-    """Whether the settings leave room for so many bytes more."""
-    limit = conf.encoded_bytes()
-    return limit is None or CodedSegment.objects.total_bytes() + length_bytes <= limit
+def _at_most(limit: int, pieces: Iterable[Piece]) -> Iterator[Piece]:
+    """The pieces; raises NoRoom rather than give more bytes than that."""
+    given_bytes = 0
+    for piece in pieces:
+        given_bytes += len(piece)
+        if given_bytes > limit:
+            raise NoRoom(limit)
+        yield piece

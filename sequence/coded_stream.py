@@ -2,15 +2,13 @@
 
 import logging
 from collections.abc import Iterable, Iterator
-from contextlib import suppress
-from itertools import tee
 from sys import maxsize
-
-from django.db import DatabaseError
 
 from sequence import coded, conf, healing
 from sequence.coding import Coding, joined_crc32
+from sequence.index import dispensable
 from sequence.models import CodedSegment
+from sequence.store.directory import FAULTS
 from sequence.stream import ahead, stream
 from sequence.text.representation import Representation
 from sequence.text.span import Span, cut
@@ -64,10 +62,10 @@ def _read(kept: CodedSegment, anew: Iterator[bytes]) -> Iterator[bytes]:
         for chunk in coded.read(kept):
             yield chunk
             sent_bytes += len(chunk)
-    except healing.FAULTS as fault:
+    except FAULTS as fault:
         log.error("%s It is coded anew, and removed.", fault)
         healing.healed.send(kept)
-        with suppress(OSError, DatabaseError):
+        with dispensable(f"Removing {kept}"):
             coded.forget(kept.name)
         yield from cut(anew, 0, Span(sent_bytes, maxsize))
 
@@ -81,10 +79,13 @@ def _parts(
     """
     plan, terms = conf.layout(), representation.terms
     segments = ((n, plan.terms(n)) for n in plan.numbers(terms))
-    wholes, again = tee((n, whole) for n, whole in segments if whole.within(terms) == whole)
-    kept_ones = ahead(coded.soon(n, representation.format, coding) for n, _ in wholes)
+    wholes = (
+        (whole, coded.soon(n, representation.format, coding))
+        for n, whole in segments
+        if whole.within(terms) == whole
+    )
     stop = 0
-    for (_, whole), kept in zip(again, kept_ones, strict=True):
+    for whole, kept in ahead(wholes):
         part = Span(*(representation.offset(n) for n in whole))
         if stop < part.start:
             yield Span(stop, part.start), None

@@ -19,6 +19,10 @@ MOST_SEGMENT_BYTES = 2**40
 PREPOPULATE = 10_000
 """FIBO_PREPOPULATE, in terms: what `manage.py prepopulate` stores when it is not told."""
 
+LEAST_STORE_BYTES = 16 * 1024 * 1024
+"""What FIBO_STORE_BYTES must be at least: an index without terms takes a part of it."""
+MOST_STORE_BYTES = 2**60
+
 ENCODINGS: tuple[str, ...] = ("zstd", "gzip")
 """FIBO_ENCODINGS: the content codings that are offered, and kept beside the segments."""
 
@@ -38,8 +42,14 @@ def encodings() -> list[str]:
     return list(settings.FIBO_ENCODINGS)
 
 
+def store_bytes() -> int | None:
+    """FIBO_STORE_BYTES: what all that is stored may take; None for any number."""
+    limit: int | None = settings.FIBO_STORE_BYTES
+    return limit
+
+
 def encoded_bytes() -> int | None:
-    """FIBO_ENCODED_BYTES, in bytes: what the coded segments may take together; None for any."""
+    """FIBO_ENCODED_BYTES: what the coded segments may take of that; None where it is unset."""
     limit: int | None = settings.FIBO_ENCODED_BYTES
     return limit
 
@@ -49,6 +59,11 @@ def layout() -> Layout:
     return Layout(settings.FIBO_SEGMENT_BYTES)
 
 
+def data_dir() -> Path:
+    """FIBO_DATA_DIR: where all is that is stored."""
+    return Path(settings.FIBO_DATA_DIR)
+
+
 def segments_dir() -> Path:
     """The directory of the segment files, below FIBO_DATA_DIR."""
-    return Path(settings.FIBO_DATA_DIR) / "segments"
+    return data_dir() / "segments"

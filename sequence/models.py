@@ -1,14 +1,19 @@
 """The index: which segment holds each term, and where in it."""
 
 import json
+import zlib
 from collections.abc import Sequence
 from functools import reduce
 from operator import or_
 from threading import Lock
+from typing import Any
 
 from django.db import connection, models, transaction
 from django.db.models import F, Sum
+from django.db.models.functions import Cast
+from django.utils.timezone import now
 
+from sequence.text.layout import Planned
 from sequence.text.span import Span
 
 
@@ -22,6 +27,15 @@ class SegmentQuerySet(models.QuerySet["Segment"]):
         )
         totals = {name: value or 0 for name, value in found.items()}
         return totals | {"digits": totals["bytes"] - totals["terms"]}
+
+    def checksums_of(self, planned: Planned) -> bytes | None:
+        """The checksums of the segment that is stored as planned; None where none is."""
+        # Compared and cast by the database: from a damaged row Python may not get a value at all.
+        return (
+            self.filter(**planned._asdict())
+            .values_list(Cast("block_checksums", models.BinaryField()), flat=True)
+            .first()
+        )
 
 
 class Segment(models.Model):
@@ -107,6 +121,11 @@ class CodedSegmentQuerySet(models.QuerySet["CodedSegment"]):
         """How many bytes all of them take."""
         return self.aggregate(total=Sum("length_bytes"))["total"] or 0
 
+    def sealed(self, name: str) -> "CodedSegment | None":
+        """The one of that name, where it is there and nothing in its row has changed."""
+        found = self.filter(name=name).defer("created_at").first()
+        return found if found and found.seal == found.right_seal() else None
+
 
 class CodedSegment(models.Model):
     """A segment in a format and a content coding: its row means that its bytes are on the disk."""
@@ -116,6 +135,7 @@ class CodedSegment(models.Model):
     length_bytes = models.PositiveBigIntegerField()
     crc32 = models.PositiveBigIntegerField(help_text="of the bytes before they were coded")
     block_checksums = models.BinaryField(help_text="CRC-32 of each block, 4 bytes big-endian each")
+    seal = models.PositiveBigIntegerField(help_text="CRC-32 of what the columns before it say")
     created_at = models.DateTimeField(auto_now_add=True)
 
     objects = CodedSegmentQuerySet.as_manager()
@@ -131,38 +151,59 @@ class CodedSegment(models.Model):
     def __str__(self) -> str:
         return self.name
 
+    def right_seal(self) -> int:
+        """What its seal must be. Unlike a segment's columns, no arithmetic knows these."""
+        blocks = bytes(self.block_checksums)
+        facts = (self.name, self.segment_id, self.length_bytes, self.crc32, blocks)
+        return zlib.crc32(repr(facts).encode())
 
-def _replace(segment: Segment) -> Segment:
+
+def remove(segments: models.QuerySet[Segment]) -> None:
+    """Removes the rows of the segments, of their terms and of their coded forms."""
+    # By number alone: from a damaged row nothing else may be had.
+    numbers = list(segments.order_by().values_list("number", flat=True))
+    if numbers:
+        with transaction.atomic():
+            delete(CodedSegment.objects.filter(segment__in=numbers))
+            delete(Term.objects.filter(segment__in=numbers))
+            delete(Segment.objects.filter(number__in=numbers))
+
+
+def delete(rows: models.QuerySet[Any]) -> None:
+    """Deletes the rows without loading them, as delete() does where others hang on them."""
+    rows._raw_delete(rows.db)
+
+
+def _replace(segment: Segment) -> None:
     """Writes the row of the segment in place of all that contradict it, their terms' rows too."""
-    columns = ("name", "first_term", "term_count", "start_offset", "length_bytes")
-    facts = {column: getattr(segment, column) for column in (*columns, "block_checksums")}
+    columns = (*Planned._fields, "block_checksums")
+    facts = {column: getattr(segment, column) for column in columns}
     unique = (
         models.Q(**{column: facts[column]}) for column in ("name", "first_term", "start_offset")
     )
-    Segment.objects.filter(reduce(or_, unique)).exclude(number=segment.number).delete()
-    # Updated and not deleted where it is there: its coded forms stay right.
-    row, created = Segment.objects.update_or_create(facts, number=segment.number)
+    remove(Segment.objects.filter(reduce(or_, unique)).exclude(number=segment.number))
+    # Updated and not removed where it is there: its coded forms stay right.
+    segment.created_at = now()
+    rows = Segment.objects.filter(number=segment.number)
     wrong = models.Q(n__gte=segment.first_term, n__lte=segment.last_term)
-    if not created:
+    if rows.update(**facts, created_at=segment.created_at):
         wrong |= models.Q(segment=segment.number)
-    terms = Term.objects.filter(wrong)
-    terms._raw_delete(terms.db)  # without looking for what hangs on them: nothing does
-    return row
+    else:
+        segment.save(force_insert=True)
+    delete(Term.objects.filter(wrong))
 
 
 # SQLite has one writer at a time, and others sleep for up to 100 ms before they look again.
 _inserting = Lock()
 
 
-def insert(segment: Segment, positions: Sequence[int]) -> Segment:
+def insert(segment: Segment, positions: Sequence[int]) -> None:
     """Writes the rows of a segment and of its terms, all or none, in place of any others.
-
-    Returns the segment as the index has it then.
 
     `positions` are those of its terms in bytes, and then the segment's length: `adder.positions`.
     """
     with _inserting, transaction.atomic(), connection.cursor() as cursor:
-        row = _replace(segment)
+        _replace(segment)
         # One statement: row by row, each would let Python's lock go and wait for it among the
         # threads that stream. The last position, the segment's end, is no term's.
         cursor.execute(
@@ -176,4 +217,3 @@ def insert(segment: Segment, positions: Sequence[int]) -> Segment:
                 segment.term_count,
             ],
         )
-    return row

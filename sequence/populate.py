@@ -3,18 +3,23 @@
 from collections.abc import Generator
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from functools import partial
+from itertools import takewhile
 
-from sequence import conf
+from sequence import budget, conf
 from sequence.background import in_thread
-from sequence.build import build, store
+from sequence.build import build
 from sequence.models import Segment
 from sequence.text.span import Span
 
 
 def missing(upto: int) -> list[int]:
-    """The numbers of the segments that the first `upto` terms need and that are not stored."""
+    """The numbers of the segments that the first `upto` terms need and that are not stored.
+
+    Without those for which there is no room.
+    """
     stored = set(Segment.objects.values_list("number", flat=True))
-    return [n for n in conf.layout().numbers(Span(0, upto)) if n not in stored]
+    needed = takewhile(budget.keeps, conf.layout().numbers(Span(0, upto)))
+    return [number for number in needed if number not in stored]
 
 
 def populate(numbers: list[int], workers: int) -> Generator[Segment]:
@@ -22,7 +27,6 @@ def populate(numbers: list[int], workers: int) -> Generator[Segment]:
 
     Can be stopped at any time; what is stored by then stays. Raises what `build` raises.
     """
-    store().sweep()
     pool = ThreadPoolExecutor(workers, thread_name_prefix="populate")
     try:
         for built in as_completed([pool.submit(in_thread, partial(build, n)) for n in numbers]):

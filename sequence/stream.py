@@ -1,12 +1,16 @@
-"""Streams a representation from stored segments, building those that are missing."""
+"""Streams a representation from stored segments, building or computing those that are missing."""
 
 from collections import deque
 from collections.abc import Generator, Iterable, Iterator
 from concurrent.futures import Future
 from typing import TypeVar
 
-from sequence import build, conf, healing
-from sequence.errors import BodyShort, IndexMismatch
+from sequence import budget, build, conf, healing
+from sequence.background import at_once
+from sequence.errors import BodyShort
+from sequence.models import Segment
+from sequence.store.directory import CHUNK_BYTES
+from sequence.text.compute import compute_bytes
 from sequence.text.layout import term_at
 from sequence.text.representation import Representation
 from sequence.text.span import Span
@@ -14,6 +18,7 @@ from sequence.text.span import Span
 LOOKAHEAD = build.BUILDERS - 1
 """How many segments are looked up, and built, beyond the one that is sent."""
 
+Key = TypeVar("Key")
 Made = TypeVar("Made")
 
 
@@ -32,8 +37,8 @@ def primed(chunks: Iterator[bytes]) -> Generator[bytes]:
 def stream(representation: Representation, body: Iterable[bytes | Span]) -> Iterator[bytes]:
     """The literal bytes and the spans of the representation, one after another, in chunks.
 
-    Exactly as many bytes as were asked for: raises IndexMismatch, BodyShort, OSError and the
-    errors of `build.build` and of the store's `read` rather than end early.
+    Exactly as many bytes as were asked for: raises BodyShort, SumMismatch or LayoutMismatch
+    rather than end early.
     """
     for part in body:
         if isinstance(part, Span):
@@ -54,26 +59,35 @@ def _excerpt(representation: Representation, span: Span) -> Iterator[bytes]:
 
 
 def _text(span: Span) -> Iterator[bytes]:
+    """The bytes of the text: stored ones as they are stored, all others computed."""
+    for part, segment in ahead(_parts(span)):
+        if segment:
+            yield from healing.read(segment, part.less(segment.start_offset))
+        else:
+            yield from compute_bytes(part, CHUNK_BYTES)
+
+
+def _parts(span: Span) -> Iterator[tuple[Span, Future[Segment | None]]]:
+    """The span by segments, as far as the store has room for those, and what lies beyond."""
     if not span.length:
         return
-    reached = span.start
-    terms = Span(term_at(span.start), term_at(span.stop - 1) + 1)
-    for segment in ahead(build.soon(number) for number in conf.layout().numbers(terms)):
-        part = span.within(segment.span)
-        if part.start != reached:
-            raise IndexMismatch(f"start of {segment}", part.start, reached)
-        yield from healing.read(segment, part.less(segment.start_offset))
-        reached = part.stop
-    if reached != span.stop:
-        raise IndexMismatch(f"end of {segment}", reached, span.stop)
+    plan, terms = conf.layout(), Span(term_at(span.start), term_at(span.stop - 1) + 1)
+    for number in plan.numbers(terms):
+        part = span.within(plan.planned(number).span)
+        if not budget.keeps(number):
+            # In one go, as no pair of terms must then be found anew.
+            yield Span(part.start, span.stop), at_once(None)
+            return
+        yield part, build.soon(number)
 
 
-def ahead(futures: Iterable[Future[Made]]) -> Iterator[Made]:
-    """The results in order, the next ones in the making meanwhile."""
-    under_way: deque[Future[Made]] = deque()
-    for future in futures:
-        under_way.append(future)
+def ahead(futures: Iterable[tuple[Key, Future[Made]]]) -> Iterator[tuple[Key, Made]]:
+    """The results in order, each with its key, the next ones in the making meanwhile."""
+    under_way: deque[tuple[Key, Future[Made]]] = deque()
+    for each in futures:
+        under_way.append(each)
         if len(under_way) > LOOKAHEAD:
-            yield under_way.popleft().result()
-    while under_way:
-        yield under_way.popleft().result()
+            key, future = under_way.popleft()
+            yield key, future.result()
+    for key, future in under_way:
+        yield key, future.result()

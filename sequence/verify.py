@@ -2,11 +2,16 @@
 
 from collections.abc import Generator, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from functools import partial
 from itertools import pairwise
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from sequence import build, coded, conf, healing
+from django.db import DatabaseError, transaction
+from django.db.models import BinaryField, QuerySet
+from django.db.models.functions import Cast
+
+from sequence import build, coded, conf, index, models
 from sequence.background import in_thread
 from sequence.coding import CODINGS
 from sequence.models import CodedSegment, Segment, Term
@@ -14,8 +19,14 @@ from sequence.store.checksum import BlockChecksums
 from sequence.text import adder
 from sequence.text.compute import compute, compute_bytes
 from sequence.text.format import FORMATS
-from sequence.text.layout import segment_name, term_at
+from sequence.text.layout import Planned, segment_name, segment_number, term_at
 from sequence.text.span import Span
+
+INDEX = "index.sqlite3"
+"""What findings are about that are of no single file."""
+
+MOST_NUMBER = 10**18
+"""No segment has such a number: layout.MOST_N terms are in fewer of them."""
 
 
 class Finding(NamedTuple):
@@ -34,17 +45,55 @@ class Verified(NamedTuple):
     findings: list[Finding]
 
 
+def faults() -> list[Finding]:
+    """What is wrong with the index as a whole, and with rows that are of no file."""
+    try:
+        found = [index.fault("integrity_check")] + [
+            f"It has {count:,} {what}."
+            for what, rows in _rows_of_nothing()
+            if (count := rows.count())
+        ]
+    except DatabaseError as error:
+        found = [str(error)]
+    return [Finding(INDEX, sentence) for sentence in found if sentence]
+
+
+def mend_faults() -> None:
+    """Mends those: makes the index anew where it is damaged, and removes such rows.
+
+    Also sweeps away what builders left behind that died. Raises OSError and DatabaseError.
+    """
+    index.restore("integrity_check")
+    with transaction.atomic():
+        for _, rows in _rows_of_nothing():
+            models.delete(rows)
+    build.sweep()
+
+
+def _rows_of_nothing() -> list[tuple[str, QuerySet[Any]]]:
+    possible = Segment.objects.filter(number__gte=0, number__lt=MOST_NUMBER)
+    return [
+        ("segments that cannot be", Segment.objects.exclude(pk__in=possible)),
+        ("terms in segments that it does not have", Term.objects.exclude(segment__in=possible)),
+        (
+            "coded segments whose files are gone",
+            CodedSegment.objects.exclude(name__in=build.store().names()),
+        ),
+    ]
+
+
 def names() -> list[str]:
-    """All that there is to look at: the names that files or rows have."""
-    rows = {*Segment.objects.values_list("name", flat=True)}
-    coded_rows = {*CodedSegment.objects.values_list("name", flat=True)}
-    return sorted({*build.store().names()} | rows | coded_rows)
+    """All that there is to look at: the names of the files, and of those that rows tell of."""
+    numbers: list[int] = []
+    with suppress(DatabaseError):  # which is a fault
+        numbers += Segment.objects.values_list("number", flat=True)
+    return sorted({*build.store().names(), *map(segment_name, numbers)})
 
 
 def verify(names: list[str], workers: int) -> Generator[Verified]:
     """Looks at the files and their rows, `workers` files at once, in the order given.
 
-    Changes nothing. Raises DatabaseError where the index cannot be read at all.
+    Changes nothing.
     """
     pool = ThreadPoolExecutor(workers, thread_name_prefix="verify")
     try:
@@ -56,55 +105,80 @@ def verify(names: list[str], workers: int) -> Generator[Verified]:
 
 def verify_one(name: str) -> Verified:
     """Looks at one file and its rows."""
-    number = _number(name)
-    if number is not None and name == segment_name(number):
-        findings = [Finding(name, sentence) for sentence in _wrong_segment(number)]
-    elif number is not None and CodedSegment.objects.filter(name=name).exists():
-        findings = [Finding(name, sentence) for sentence in _wrong_coded(name)]
-    else:
-        findings = [Finding(name, "It belongs to nothing that the index knows.")]
+    try:
+        findings = [Finding(name, sentence) for sentence in _wrong(name)]
+    except DatabaseError as error:
+        findings = [Finding(name, f"The index cannot be read about it: {error}.")]
     return Verified(name, build.store().length(name) or 0, findings)
 
 
-def repair(finding: Finding) -> None:
-    """Mends what was found: a segment is made again, all else is removed, as it can be made again.
+def repair(name: str) -> None:
+    """Mends what was found about the file: a segment is made again, all else is removed.
 
-    Raises OSError where the disk does not take it.
+    Raises OSError and DatabaseError where that cannot be written.
     """
-    number = _number(finding.name)
-    if number is not None and finding.name == segment_name(number):
-        healing.remake(number)
+    number = segment_number(name)
+    if number is None or name != segment_name(number):
+        coded.forget(name)
+    elif build.store().length(name) is None and not build.stored(number):
+        # Nothing says that there should be a file, but for a row that is wrong.
+        models.remove(Segment.objects.filter(number=number))
     else:
-        Segment.objects.filter(name=finding.name).delete()
-        coded.forget(finding.name)
+        build.mend(number)
 
 
-def _number(name: str) -> int | None:
-    """The number of the segment that the file is of; None where it is of none."""
-    digits = name.partition(".")[0]
-    return int(digits) if digits.isdecimal() and digits.isascii() and len(digits) < 19 else None
+def _wrong(name: str) -> Iterator[str]:
+    """What is wrong with a file and its rows."""
+    number, being_made = segment_number(name), build.store().is_being_made(name)
+    if number is not None and name == segment_name(number):
+        # What a builder has not finished, be it at work or dead, nobody reads either.
+        if not being_made or Segment.objects.filter(number=number).exists():
+            yield from _wrong_segment(conf.layout().planned(number))
+    elif number is not None and CodedSegment.objects.filter(name=name).exists():
+        yield from _wrong_coded(name)
+    elif not being_made:
+        yield "It belongs to nothing that the index knows."
 
 
-def _wrong_segment(number: int) -> Iterator[str]:
+def _wrong_segment(planned: Planned) -> Iterator[str]:
     """What is wrong with a segment's rows and with its file."""
-    facts = build.planned(conf.layout(), number)
-    row = Segment.objects.filter(name=facts["name"]).first()
-    if row is None:
+    rows = Segment.objects.filter(number=planned.number)
+    checksums = BlockChecksums()
+    wrong_bytes = list(_wrong_bytes(planned, checksums))
+    if not rows.exists():
         yield "The index has no row for it."
     else:
-        for column, fact in facts.items():
-            if getattr(row, column) != fact:
-                yield f"The index has {column} {getattr(row, column)}; it must be {fact}."
-    terms = conf.layout().terms(number)
-    yield from _wrong_terms(number, terms)
-    checksums = BlockChecksums()
-    yield from _wrong_bytes(number, terms, checksums)
-    if row is not None and bytes(row.block_checksums) != checksums.digest():
-        yield "The index has other checksums than its bytes must have."
+        for column, fact in (planned._asdict() | {"block_checksums": checksums.digest()}).items():
+            found = _as_stored(rows, column)
+            if isinstance(fact, bytes):
+                if found != fact:
+                    yield "The index has other checksums than its bytes must have."
+            elif found != str(fact).encode():
+                shown = (found or b"nothing").decode(errors="backslashreplace")
+                yield f"The index has {column} {shown}; it must be {fact}."
+        yield from _wrong_time(rows)
+        yield from _wrong_terms(planned)
+    yield from wrong_bytes
 
 
-def _wrong_terms(number: int, terms: Span) -> Iterator[str]:
+def _as_stored(rows: QuerySet[Any], column: str) -> bytes | None:
+    """The column of the one row in bytes: of a damaged one there may be no value."""
+    found = rows.values_list(Cast(column, BinaryField()), flat=True).first()
+    return None if found is None else bytes(found)
+
+
+def _wrong_time(rows: QuerySet[Any]) -> Iterator[str]:
+    try:
+        if rows.values_list("created_at", flat=True).get() is not None:
+            return
+    except (ValueError, TypeError):
+        pass
+    yield "The index has a created_at that is no time."
+
+
+def _wrong_terms(planned: Planned) -> Iterator[str]:
     """The first of its terms whose row is wrong or missing, or how many rows are too many."""
+    number, terms = planned.number, planned.terms
     positions = adder.positions(terms)
     places = enumerate(pairwise(positions), terms.start)
     expected = ((n, number, start, stop - start - 1) for n, (start, stop) in places)
@@ -120,12 +194,11 @@ def _wrong_terms(number: int, terms: Span) -> Iterator[str]:
         yield f"The index has {surplus:,} terms in it that are not its own."
 
 
-def _wrong_bytes(number: int, terms: Span, checksums: BlockChecksums) -> Iterator[str]:
+def _wrong_bytes(planned: Planned, checksums: BlockChecksums) -> Iterator[str]:
     """The first byte of the file that is wrong or missing; `checksums` get those it must have."""
-    store, name = build.store(), segment_name(number)
-    start_offset = int(build.planned(conf.layout(), number)["start_offset"])
+    store, name = build.store(), planned.name
     position, right = 0, True
-    for piece in compute(terms):
+    for piece in compute(planned.terms):
         checksums.update(piece)
         span = Span(position, position + len(piece))
         position = span.stop
@@ -136,7 +209,7 @@ def _wrong_bytes(number: int, terms: Span, checksums: BlockChecksums) -> Iterato
             right = False
             byte = span.start + _first_difference(stored, expected)
             what = "is wrong" if byte < span.start + len(stored) else "is not there"
-            yield f"Byte {byte:,}, of term {term_at(start_offset + byte):,}, {what}."
+            yield f"Byte {byte:,}, of term {term_at(planned.start_offset + byte):,}, {what}."
     surplus = (store.length(name) or 0) - position
     if right and surplus:
         yield f"The file has {surplus:,} bytes too many."
@@ -160,9 +233,7 @@ def _wrong_coded(name: str) -> Iterator[str]:
         yield f"There is no format and coding that {rest} tells of."
         return
     number, (format, coding) = int(digits), makers[name]
-    facts = build.planned(conf.layout(), number)
-    start = int(facts["start_offset"])
-    text = compute_bytes(Span(start, start + int(facts["length_bytes"])))
+    text = compute_bytes(conf.layout().planned(number).span)
     coder, checksums, position = coded.CheckedCoder(coding), BlockChecksums(), 0
     for piece in coder.code(coded.rendered(number, format, text)):
         checksums.update(piece)
@@ -171,9 +242,18 @@ def _wrong_coded(name: str) -> Iterator[str]:
         if build.store().part(name, span) != piece:
             yield f"It is wrong, or ends, between bytes {span.start:,} and {span.stop:,}."
             return
-    row = CodedSegment.objects.get(name=name)
-    found = (row.segment_id, row.length_bytes, row.crc32, bytes(row.block_checksums))
-    if found != (number, position, coder.crc32, checksums.digest()):
+    right = CodedSegment(
+        name=name,
+        segment_id=number,
+        length_bytes=position,
+        crc32=coder.crc32,
+        block_checksums=checksums.digest(),
+    )
+    rows = CodedSegment.objects.filter(name=name)
+    columns = ("segment_id", "length_bytes", "crc32", "block_checksums")
+    row = rows.values_list(*columns, "seal").get()
+    if row != (*(getattr(right, column) for column in columns), right.right_seal()):
         yield "The index has another segment, length or checksums than it must have."
+    yield from _wrong_time(rows)
     if build.store().length(name) != position:
         yield "The file has bytes too many."

@@ -19,6 +19,23 @@ hypothesis.settings.load_profile("fibo")
 ROOT = Path(__file__).resolve().parent.parent
 
 
+_injected: list[tuple[str, int, str]] = []
+
+
+@pytest.fixture
+def injected() -> Callable[[str, int, str], None]:
+    """Notes a fault, how often it was injected, and what came of it, for the table at the end."""
+    return lambda fault, times, outcome: _injected.append((fault, times, outcome))
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Prints what was injected by the drills and what came of it."""
+    if _injected:
+        terminalreporter.section("what was injected, and what came of it")
+        for fault, times, outcome in _injected:
+            terminalreporter.write_line(f"{times:>6}  {fault:<52}  {outcome}")
+
+
 @pytest.fixture
 def data_dir(tmp_path: Path, settings: Settings) -> Iterator[Path]:
     """An empty data directory that the settings name."""
@@ -30,9 +47,9 @@ def data_dir(tmp_path: Path, settings: Settings) -> Iterator[Path]:
 
 def idle() -> None:
     """Waits until nothing is being made in the background."""
-    from sequence import build, coded
+    from sequence import build, coded, index
 
-    for background in (coded.coders, build.builders):
+    for background in (coded.coders, build.builders, index.restorers):
         for future in list(background._under_way.values()):
             future.exception(60)
 

@@ -4,6 +4,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from django.db import OperationalError
 from pytest_django.fixtures import Settings
 
 from sequence import build, conf, models
@@ -40,9 +41,11 @@ def test_a_segment_is_made_from_its_number_alone(data_dir: Path, number: int) ->
 def test_a_stored_segment_is_not_made_again(
     data_dir: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    made = build.build(2)
+    build.build(2)
+    made_at = Segment.objects.get().created_at
     monkeypatch.setattr(build, "compute", None)
-    assert build.build(2).created_at == made.created_at
+    assert build.build(2).length_bytes
+    assert Segment.objects.get().created_at == made_at
 
 
 def test_many_who_ask_at_once_get_the_one_that_was_made(
@@ -83,24 +86,43 @@ def test_a_failing_build_leaves_neither_file_nor_row(
     monkeypatch.undo()
 
 
-def test_bytes_without_their_rows_are_made_again(
+def test_bytes_whose_rows_cannot_be_written_are_removed(
     data_dir: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """As after a power cut between the rename and the commit."""
+    def locked(*_: object) -> None:
+        raise OperationalError("database is locked")
 
-    def no_power(*_: object) -> None:
-        raise SystemExit
+    monkeypatch.setattr(models, "insert", locked)
+    with pytest.raises(OperationalError):
+        build.build(0)
+    assert files(data_dir) == ["layout.json"]
+    assert soon(0).result(30) is None
 
-    with monkeypatch.context() as patch:
-        patch.setattr(models, "insert", no_power)
-        with pytest.raises(SystemExit):
-            build.build(0)
-    assert files(data_dir) == ["00000000.txt", "layout.json"]
-    assert not Segment.objects.exists()
-    segment = build.build(0)
-    assert (data_dir / "segments" / segment.name).read_bytes() == oracle.text(
-        *conf.layout().terms(0)
-    )
+
+@pytest.mark.parametrize("damage", [b"", b"0", b"8"])
+def test_bytes_without_rows_are_taken_in_where_they_are_right(
+    data_dir: Path, damage: bytes
+) -> None:
+    """As after a power cut between the rename and the commit, or the loss of the index."""
+    path = data_dir / "segments" / build.build(0).name
+    models.remove(Segment.objects.all())
+    right = path.read_bytes()
+    if damage:
+        path.write_bytes(right[:-1] + damage)
+    made_at = path.stat().st_mtime_ns
+    build.build(0)
+    assert path.read_bytes() == right
+    assert (path.stat().st_mtime_ns == made_at) == (not damage)
+    assert Term.objects.count() == conf.layout().terms(0).length
+
+
+def test_all_segments_without_rows_are_taken_in(data_dir: Path) -> None:
+    for number in (0, 1, 2, 30):
+        build.build(number)
+    models.remove(Segment.objects.exclude(number=1))
+    build.take_in()
+    assert [segment.number for segment in Segment.objects.all()] == [0, 1, 2, 30]
+    assert build.unindexed() == []
 
 
 def test_a_store_of_another_layout_is_refused_and_not_touched(

@@ -14,7 +14,7 @@ from sequence import build, coded, conf
 from sequence.background import in_thread
 from sequence.coded_stream import stream_coded
 from sequence.coding import GZIP, ZSTD, Coding
-from sequence.models import CodedSegment
+from sequence.models import CodedSegment, Segment
 from sequence.store.checksum import BlockChecksums
 from sequence.text.format import FORMATS
 from sequence.text.representation import Representation
@@ -109,7 +109,7 @@ def test_building_does_not_wait_for_coding(data_dir: Path, monkeypatch: pytest.M
     monkeypatch.setattr(coded, "_keep", wait)
     coding = [coded.soon(n, FORMATS["text"], ZSTD) for n in range(20)]
     try:
-        assert build.soon(30).result(timeout=30).number == 30
+        assert build.soon(30).result(timeout=30) == Segment(number=30)
         assert not any(future.done() for future in coding)
     finally:
         go_on.set()
@@ -158,7 +158,7 @@ def test_what_cannot_be_kept_does_not_stop_the_answer(
 
     monkeypatch.setattr(coded, "_keep", fail)
     assert decoded(GZIP, body_of(GZIP)) == oracle.text(*TERMS)
-    assert "could not be kept" in caplog.text
+    assert "Keeping 00000003.text.gzip-huffman failed: " in caplog.text
     assert not {name for name in kept_files(data_dir) if "gzip" in name}
 
 

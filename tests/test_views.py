@@ -14,10 +14,11 @@ from django.test import Client
 from pytest_django.fixtures import Settings
 
 from sequence import build
+from sequence.errors import SumMismatch
 from sequence.models import Term
 from sequence.text.format import FORMATS
 from tests import oracle
-from tests.conftest import Server
+from tests.conftest import Server, idle
 
 Queries = Callable[[int], AbstractContextManager[object]]
 
@@ -175,33 +176,41 @@ def test_head_builds_nothing(data_dir: Path, client: Client) -> None:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_fault_of_the_store_is_told_before_the_first_byte(
+def test_a_wrong_sum_is_told_before_the_first_byte(
     data_dir: Path, client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def full(*_: object) -> None:
-        raise OSError(28, "No space left on device")
+    def wrong(_: object) -> None:
+        raise SumMismatch(7)
 
-    monkeypatch.setattr(build, "make", full)
+    monkeypatch.setattr(build, "make", wrong)
     response = client.get("/?sn=20")
     assert (response.status_code, response.headers["Retry-After"]) == (503, "5")
     assert response.content == UNAVAILABLE
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_fault_of_the_index_is_told_before_the_first_byte(
+@pytest.mark.parametrize("part", ["make", "stored"])
+@pytest.mark.parametrize(
+    "fault",
+    [OSError(28, "No space left on device"), OperationalError("database is locked")],
+    ids=["disk", "index"],
+)
+def test_a_store_that_fails_does_not_stop_an_answer(  # noqa: PLR0913, PLR0917
     data_dir: Path,
     client: Client,
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
+    part: str,
+    fault: Exception,
 ) -> None:
-    def locked(*_: object) -> None:
-        raise OperationalError("database is locked")
+    def fail(_: object) -> None:
+        raise fault
 
-    monkeypatch.setattr(build, "stored", locked)
-    response = client.get("/?sn=20")
-    assert response.status_code == 503
-    assert response.content == UNAVAILABLE
-    assert "database is locked" in caplog.text
+    monkeypatch.setattr(build, part, fail)
+    response = client.get("/?sn=1000")
+    assert (response.status_code, b"".join(response)) == (200, oracle.text(0, 1000))
+    assert str(fault) in caplog.text
+    idle()
 
 
 @pytest.mark.django_db(transaction=True)

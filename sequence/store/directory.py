@@ -7,9 +7,12 @@ from contextlib import contextmanager, suppress
 from ctypes import CDLL, c_int64
 from pathlib import Path
 
-from sequence.errors import SegmentShort
+from sequence.errors import BlockMismatch, SegmentShort
 from sequence.store.checksum import BLOCK_BYTES, checked
 from sequence.text.span import Span
+
+FAULTS = (BlockMismatch, SegmentShort, OSError)
+"""What a segment that was damaged, cut, or removed gives to its reader."""
 
 _sync_file_range = getattr(CDLL(None), "sync_file_range", None)
 SYNC_FILE_RANGE_WRITE = 2
@@ -65,6 +68,15 @@ class SegmentDirectory:
         """
         return checked(name, self.read(name, span), span.start, checksums)
 
+    def intact(self, name: str, length_bytes: int, checksums: bytes | memoryview) -> bool:
+        """Whether the segment has all those bytes, and they are what the checksums say."""
+        try:
+            for _ in self.read_checked(name, Span(0, length_bytes), checksums):
+                pass
+        except FAULTS:
+            return False
+        return True
+
     def part(self, name: str, span: Span) -> bytes:
         """Those bytes of the span of a segment that there are and that can be read."""
         found = []
@@ -100,6 +112,8 @@ class SegmentDirectory:
             return length
         except BaseException:
             part.unlink(missing_ok=True)
+            # Where its name may not be on the disk.
+            self.remove(name)
             raise
 
     def length(self, name: str) -> int | None:
@@ -120,10 +134,30 @@ class SegmentDirectory:
         The kernel drops the lock of a process that dies.
         """
         self.path.mkdir(exist_ok=True)
+        with self._locked(name, fcntl.LOCK_EX):
+            yield
+
+    def abandoned(self) -> Iterator[str]:
+        """The names of the segments whose builders died, each while the caller is its builder.
+
+        What they had written and not published is removed; those at work are let be.
+        """
+        beside = [*self.path.glob("*.lock"), *self.path.glob("*.part")]
+        for name in sorted({path.stem for path in beside}):
+            with suppress(OSError), self._locked(name, fcntl.LOCK_EX | fcntl.LOCK_NB):
+                self._beside(name, ".part").unlink(missing_ok=True)
+                yield name
+
+    def is_being_made(self, name: str) -> bool:
+        """Whether there is a builder of the segment, at work or dead."""
+        return self._beside(name, ".lock").exists()
+
+    @contextmanager
+    def _locked(self, name: str, how: int) -> Iterator[None]:
         path = self._beside(name, ".lock")
         while True:
             with path.open("w") as lock:
-                fcntl.flock(lock, fcntl.LOCK_EX)
+                fcntl.flock(lock, how)
                 if not _is_at(path, lock.fileno()):
                     continue  # the builder before removed the file that this one has locked
                 try:
@@ -131,15 +165,6 @@ class SegmentDirectory:
                 finally:
                     path.unlink(missing_ok=True)
                 return
-
-    def sweep(self) -> None:
-        """Removes what builders left behind that died; those at work are let be."""
-        for path in self.path.glob("*.lock"):
-            with suppress(OSError), path.open("r+") as lock:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                if _is_at(path, lock.fileno()):
-                    self._beside(path.stem, ".part").unlink(missing_ok=True)
-                    path.unlink(missing_ok=True)
 
     def _beside(self, name: str, suffix: str) -> Path:
         return self.path / (name + suffix)

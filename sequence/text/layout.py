@@ -5,7 +5,9 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass
 from decimal import Context, Decimal
+from functools import lru_cache
 from math import isqrt
+from typing import NamedTuple
 
 from sequence.text.span import Span
 
@@ -78,9 +80,40 @@ def _terms_near(byte: int) -> range:
     return range(max(n - 10, 0), n + 2)
 
 
+SEGMENT_SUFFIX = ".txt"
+
+
 def segment_name(number: int) -> str:
     """The file name of a segment."""
-    return f"{number:08}.txt"
+    return f"{number:08}{SEGMENT_SUFFIX}"
+
+
+def segment_number(name: str) -> int | None:
+    """The number of the segment that a file is called by, plain or coded; None where by none."""
+    digits = name.partition(".")[0]
+    # Long ones are nobody's, and int() would refuse them.
+    return int(digits) if digits.isdecimal() and digits.isascii() and len(digits) < 19 else None
+
+
+class Planned(NamedTuple):
+    """What arithmetic says of a segment, in the order and by the names of its row's columns."""
+
+    number: int
+    name: str
+    first_term: int
+    term_count: int
+    start_offset: int
+    length_bytes: int
+
+    @property
+    def terms(self) -> Span:
+        """The terms that it holds; none where it lies within one long term."""
+        return Span(self.first_term, self.first_term + self.term_count)
+
+    @property
+    def span(self) -> Span:
+        """Its bytes in the text."""
+        return Span(self.start_offset, self.start_offset + self.length_bytes)
 
 
 @dataclass(frozen=True)
@@ -102,6 +135,10 @@ class Layout:
         """The terms of a segment; empty where it lies within one long term."""
         return Span(self._first_term(number), self._first_term(number + 1))
 
+    def planned(self, number: int) -> Planned:
+        """What arithmetic says of the segment of that number."""
+        return _planned(self, number)
+
     def numbers(self, terms: Span) -> Iterator[int]:
         """The numbers of the segments that hold the terms, in order, without the empty ones."""
         n = terms.start
@@ -114,3 +151,11 @@ class Layout:
         start = number * self.segment_bytes
         near = _terms_near(start)
         return near.start + bisect_left(near, start, key=offset)
+
+
+@lru_cache(maxsize=4096)
+def _planned(layout: Layout, number: int) -> Planned:
+    terms = layout.terms(number)
+    start = offset(terms.start)
+    length_bytes = offset(terms.stop) - start
+    return Planned(number, segment_name(number), terms.start, terms.length, start, length_bytes)

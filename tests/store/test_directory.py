@@ -119,14 +119,18 @@ def test_builders_of_two_segments_do_not_wait(store: SegmentDirectory) -> None:
         assert names(store) == ["00000001.txt.lock", "00000002.txt.lock"]
 
 
-def test_sweeping_removes_what_the_dead_left_and_nothing_else(store: SegmentDirectory) -> None:
+def test_what_the_dead_left_is_removed_and_nothing_else(store: SegmentDirectory) -> None:
     publish(store, b"0123")
-    for leftover in ("00000008.txt.lock", "00000008.txt.part"):
+    for leftover in ("00000006.txt.part", "00000008.txt.lock", "00000008.txt.part"):
         (store.path / leftover).touch()
     with store.sole_builder("00000009.txt"):
         (store.path / "00000009.txt.part").touch()
-        store.sweep()
+        for name in store.abandoned():
+            assert store.is_being_made(name)
         assert names(store) == [NAME, "00000009.txt.lock", "00000009.txt.part"]
+    # Its builder is gone too, now.
+    assert list(store.abandoned()) == ["00000009.txt"]
+    assert names(store) == [NAME]
 
 
 def test_a_builder_goes_on_where_another_one_died(store: SegmentDirectory) -> None:

@@ -9,8 +9,8 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 from tqdm import tqdm
 
-from sequence import conf
-from sequence.build import BUILDERS
+from sequence import budget, conf
+from sequence.build import BUILDERS, prepare
 from sequence.management.sentences import errors_as_sentences
 from sequence.models import Segment
 from sequence.populate import missing, populate
@@ -60,12 +60,15 @@ class Command(BaseCommand):
         seconds = monotonic() - started
         terms = sum(segment.term_count for segment in built)
         length_bytes = sum(segment.length_bytes for segment in built)
+        stored = budget.most_terms(upto)
+        room = "" if stored == upto else f" There is no room for the other {upto - stored:,}."
         self.stdout.write(
-            f"The first {upto:,} terms are stored: built {terms:,} terms, {length_bytes:,} bytes "
-            f"in {seconds:.2f} s, {length_bytes / seconds / 1e6:,.0f} MB/s."
+            f"The first {stored:,} terms are stored: built {terms:,} terms, {length_bytes:,} bytes "
+            f"in {seconds:.2f} s, {length_bytes / seconds / 1e6:,.0f} MB/s.{room}"
         )
 
     def _populate(self, upto: int, workers: int) -> list[Segment]:
+        prepare()
         numbers = missing(upto)
         layout = conf.layout()
         spans = (layout.terms(number) for number in numbers)

@@ -10,7 +10,8 @@ from tqdm import tqdm
 
 from sequence.build import BUILDERS
 from sequence.management.sentences import errors_as_sentences
-from sequence.verify import Finding, names, repair, verify
+from sequence.verify import Finding, faults, mend_faults, names, verify
+from sequence.verify import repair as mend
 
 
 class Command(BaseCommand):
@@ -36,18 +37,29 @@ class Command(BaseCommand):
             raise CommandError(f"--workers is {workers}; it must be at least 1.")
         started = monotonic()
         with errors_as_sentences():
-            findings, files, length_bytes = self._verify(workers)
+            findings = self._faults(repair)
+            found, files, length_bytes = self._verify(workers)
             if repair:
-                self._repair(findings)
+                for name in dict.fromkeys(finding.name for finding in found):
+                    mend(name)
+        findings += found
         seconds = monotonic() - started
-        found = f"{len(findings):,} findings" if len(findings) != 1 else "1 finding"
+        count = f"{len(findings):,} findings" if len(findings) != 1 else "1 finding"
         self.stdout.write(
             f"Verified {files:,} files of {length_bytes:,} bytes in {seconds:.2f} s, "
-            f"{length_bytes / seconds / 1e6:,.0f} MB/s: {found}"
+            f"{length_bytes / seconds / 1e6:,.0f} MB/s: {count}"
             f"{', all repaired' if repair and findings else ''}."
         )
         if findings and not repair:
             sys.exit(1)
+
+    def _faults(self, repair: bool) -> list[Finding]:
+        findings = faults()
+        for finding in findings:
+            self.stdout.write(f"{finding.name}: {finding.sentence}")
+        if repair:
+            mend_faults()
+        return findings
 
     def _verify(self, workers: int) -> tuple[list[Finding], int, int]:
         findings: list[Finding] = []
@@ -63,7 +75,3 @@ class Command(BaseCommand):
                     self.stdout.write(f"{finding.name}: {finding.sentence}")
                 findings += verified.findings
         return findings, files, length_bytes
-
-    def _repair(self, findings: list[Finding]) -> None:
-        for finding in {finding.name: finding for finding in findings}.values():
-            repair(finding)

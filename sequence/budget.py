@@ -1,0 +1,44 @@
+"""What the store has room for: the lowest segments, as every answer begins with those."""
+
+from bisect import bisect_left
+
+from sequence import conf
+
+INDEX_BYTES = 8 * 1024 * 1024
+"""What an index without terms takes: 0.2 MB, and its log of changes, which grows to 4 MB and more
+where several change it at once (sequence/index.py)."""
+INDEX_BYTES_A_TERM = 48
+"""20 bytes a row, and as many in an index that was set aside as damaged."""
+
+ENCODED_SHARE = 3
+"""One part in so many is for coded segments: they take longer to make again than plain ones, but
+fewer ask for them."""
+
+
+def keeps(number: int) -> bool:
+    """Whether there is room for the segment: for it and for all before it.
+
+    By arithmetic alone, so that all processes agree, and nothing that is kept is ever given up
+    for something else.
+    """
+    budget = conf.store_bytes()
+    if budget is None:
+        return True
+    stop = conf.layout().planned(number + 1)
+    index_bytes = INDEX_BYTES + INDEX_BYTES_A_TERM * stop.first_term
+    return stop.start_offset + index_bytes + (encoded_bytes() or 0) <= budget
+
+
+def most_terms(upto: int) -> int:
+    """How many of the first `upto` terms there is room for."""
+    plan = conf.layout()
+    kept = bisect_left(range(plan.segment_of(upto) + 1), True, key=lambda number: not keeps(number))
+    return min(plan.planned(kept).first_term, upto)
+
+
+def encoded_bytes() -> int | None:
+    """How many bytes the coded segments may take together; None for any number."""
+    if not conf.encodings():
+        return 0
+    limit, budget = conf.encoded_bytes(), conf.store_bytes()
+    return budget // ENCODED_SHARE if limit is None and budget is not None else limit
