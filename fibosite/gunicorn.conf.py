@@ -94,18 +94,23 @@ def child_exit(server: Arbiter, worker: Worker) -> None:
 
 
 def post_worker_init(worker: Worker) -> None:
-    """Takes in the segments that the index does not know of, beside the first requests."""
-    from sequence import build, index
+    """Begins what goes on beside the requests.
 
+    Segments that the index does not know of are taken in, and counts are written.
+    """
+    from sequence import build, index, usage
+
+    usage.write_now_and_then()
     index.restorers.soon("take in", build.take_in)
 
 
 def worker_exit(server: Arbiter, worker: Worker) -> None:
     """Drops what no client waits for any more; Python would finish it before it ends."""
-    from sequence import build, coded, index
+    from sequence import build, coded, index, populate, usage
 
-    for background in (build.builders, coded.coders, index.restorers):
+    for background in (build.builders, coded.coders, index.restorers, populate.populating):
         background.stop()
+    usage.write()
 
 
 def pre_request(worker: Worker, request: Request) -> None:

@@ -1,12 +1,24 @@
 """The stored segments for the operator, to look at and not to touch."""
 
+from concurrent.futures import Future
 from typing import Any
 
-from django.contrib import admin
-from django.db.models import Model, QuerySet
+from django.contrib import admin, messages
+from django.contrib.auth import get_permission_codename
+from django.core.exceptions import PermissionDenied
+from django.db import DatabaseError
+from django.db.models import Model, QuerySet, Sum
 from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.urls import URLPattern, path
 
+from sequence import budget, build, conf, populate, verify
+from sequence.errors import FiboError
 from sequence.models import CodedSegment, Segment
+from sequence.protocol.query import whole_number
+
+PATIENCE_S = 5
+"""How long the page waits for what populates the store."""
 
 admin.site.site_header = admin.site.site_title = "FiboService"
 admin.site.index_title = "The store"
@@ -32,16 +44,103 @@ class ReadOnlyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
 class SegmentAdmin(ReadOnlyAdmin):
     """The segments with their totals."""
 
-    list_display = ("number", "terms", "bytes", "digits", "offset", "created_at")
-    fields = ("number", "name", "terms", "bytes", "digits", "offset", "created_at")
+    list_display = (
+        *("number", "terms", "bytes", "digits", "coded_bytes", "offset", "created_at"),
+        *("served", "served_at", "checked_blocks", "healed"),
+    )
+    fields = ("name", *list_display)
     readonly_fields = fields
     search_fields = ("=number",)
     search_help_text = "The number of a segment"
     list_per_page = 100
+    actions = ("verify", "repair")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Segment]:
-        """The segments without their checksums, which are long."""
-        return super().get_queryset(request).defer("block_checksums")
+        """The segments without their checksums, which are long, and with their coded forms."""
+        segments: QuerySet[Segment] = super().get_queryset(request).defer("block_checksums")
+        return segments.annotate(coded_sum=Sum("coded__length_bytes"))
+
+    def get_urls(self) -> list[URLPattern]:
+        """The admin's own addresses, and that of the form to populate."""
+        populate = self.admin_site.admin_view(self.populate_view)
+        # The name by which the admin finds an address.
+        return [path("populate/", populate, name="sequence_segment_populate"), *super().get_urls()]
+
+    def has_verify_permission(self, request: HttpRequest) -> bool:
+        """Whether the operator may have segments verified."""
+        return self._may(request, "verify")
+
+    def has_repair_permission(self, request: HttpRequest) -> bool:
+        """Whether the operator may have segments repaired."""
+        return self._may(request, "repair")
+
+    def has_populate_permission(self, request: HttpRequest) -> bool:
+        """Whether the operator may have the store populated."""
+        return self._may(request, "populate")
+
+    def _may(self, request: HttpRequest, act: str) -> bool:
+        return bool(request.user.has_perm(f"sequence.{get_permission_codename(act, self.opts)}"))
+
+    @admin.action(permissions=["verify"], description="Verify the selected segments")
+    def verify(self, request: HttpRequest, segments: QuerySet[Segment]) -> None:
+        """Tells what is wrong with them, and changes nothing."""
+        names = list(segments.order_by("number").values_list("name", flat=True))
+        wrong = self._tell_findings(request, names)
+        right = len(names) - len(wrong)
+        messages.success(request, f"Verified {len(names)}: {right} right, {len(wrong)} wrong.")
+
+    @admin.action(permissions=["repair"], description="Repair the selected segments")
+    def repair(self, request: HttpRequest, segments: QuerySet[Segment]) -> None:
+        """Makes those again that are wrong, and tells what was wrong with them."""
+        names = list(segments.order_by("number").values_list("name", flat=True))
+        wrong = self._tell_findings(request, names)
+        try:
+            for name in wrong:
+                verify.repair(name)
+        except (OSError, DatabaseError) as error:
+            messages.error(request, f"{name} cannot be repaired: {error}.")
+        else:
+            messages.success(request, f"Repaired {len(wrong)} of {len(names)}.")
+
+    def _tell_findings(self, request: HttpRequest, names: list[str]) -> list[str]:
+        """Shows what is wrong; returns the names of the segments with which something is."""
+        wrong = []
+        for verified in verify.verify(names, build.BUILDERS):
+            for finding in verified.findings:
+                messages.warning(request, f"{finding.name}: {finding.sentence}")
+            if verified.findings:
+                wrong.append(verified.name)
+        return wrong
+
+    def populate_view(self, request: HttpRequest) -> HttpResponse:
+        """Has the first terms stored, and goes back to the list with what came of it."""
+        if not self.has_populate_permission(request):
+            raise PermissionDenied
+        try:
+            upto = whole_number("upto", request.POST.get("upto"), conf.max_sn())
+            building = populate.soon(upto)
+            self._tell_populated(request, upto, building)
+        except (FiboError, OSError, DatabaseError) as error:
+            messages.error(request, str(error))
+        return redirect("admin:sequence_segment_changelist")
+
+    def _tell_populated(
+        self, request: HttpRequest, upto: int, building: Future[list[Segment]]
+    ) -> None:
+        try:
+            built = building.result(PATIENCE_S)
+        except TimeoutError:
+            left = len(populate.missing(upto))
+            messages.info(
+                request, f"{left:,} segments are still to be built; this page shows those that are."
+            )
+        else:
+            length_bytes = sum(segment.length_bytes for segment in built)
+            messages.success(
+                request,
+                f"The first {budget.most_terms(upto):,} terms are stored: "
+                f"built {len(built):,} segments, {length_bytes:,} bytes.",
+            )
 
     @admin.display(ordering="first_term")
     def terms(self, segment: Segment) -> str:
@@ -52,6 +151,11 @@ class SegmentAdmin(ReadOnlyAdmin):
     def bytes(self, segment: Segment) -> str:
         """The length."""
         return f"{segment.length_bytes:,}"
+
+    @admin.display(description="bytes coded", ordering="coded_sum")
+    def coded_bytes(self, segment: Segment) -> str:
+        """How many bytes its coded forms take together."""
+        return f"{getattr(segment, 'coded_sum', None) or 0:,}"
 
     @admin.display(description="digits")
     def digits(self, segment: Segment) -> str:
@@ -66,9 +170,14 @@ class SegmentAdmin(ReadOnlyAdmin):
     def changelist_view(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
-        """The list, with the totals over the store."""
-        totals = {name: f"{total:,}" for name, total in Segment.objects.totals().items()}
-        return super().changelist_view(request, {"totals": totals} | (extra_context or {}))
+        """The list, with the totals over the store and what it may have done."""
+        totals = Segment.objects.totals() | {"coded_bytes": CodedSegment.objects.total_bytes()}
+        context = {
+            "totals": {name: f"{total:,}" for name, total in totals.items()},
+            "max_sn": conf.max_sn(),
+            "may_populate": self.has_populate_permission(request),
+        }
+        return super().changelist_view(request, context | (extra_context or {}))
 
 
 @admin.register(CodedSegment)

@@ -17,6 +17,7 @@ class Background:
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix=name)
         self._under_way: dict[str, Future[Any]] = {}
         self._asking = threading.Lock()
+        self.stopped = False
 
     def soon(self, name: str, make: Callable[[], Made]) -> Future[Made]:
         """What `make` makes under that name, when it has been made."""
@@ -29,6 +30,7 @@ class Background:
 
     def stop(self) -> None:
         """Forgets what has not been begun, so that the process need not wait for it at its end."""
+        self.stopped = True
         self._pool.shutdown(wait=False, cancel_futures=True)
 
 

@@ -4,7 +4,7 @@ import logging
 from collections.abc import Iterable, Iterator
 from sys import maxsize
 
-from sequence import coded, conf, healing
+from sequence import coded, conf, healing, usage
 from sequence.coding import Coding, joined_crc32
 from sequence.index import dispensable
 from sequence.models import CodedSegment
@@ -58,6 +58,7 @@ def _pieces(representation: Representation, coding: Coding) -> Iterator[Iterable
 def _read(kept: CodedSegment, anew: Iterator[bytes]) -> Iterator[bytes]:
     """The piece as it is kept, and from where that is wrong on as it is coded anew."""
     sent_bytes = 0
+    usage.note(kept.segment_id, served=1)
     try:
         for chunk in coded.read(kept):
             yield chunk
@@ -65,6 +66,7 @@ def _read(kept: CodedSegment, anew: Iterator[bytes]) -> Iterator[bytes]:
     except FAULTS as fault:
         log.error("%s It is coded anew, and removed.", fault)
         healing.healed.send(kept)
+        usage.note(kept.segment_id, healed=1)
         with dispensable(f"Removing {kept}"):
             coded.forget(kept.name)
         yield from cut(anew, 0, Span(sent_bytes, maxsize))

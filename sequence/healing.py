@@ -5,11 +5,11 @@ from collections.abc import Iterator
 
 from django.dispatch import Signal
 
-from sequence import build, conf
+from sequence import build, conf, usage
 from sequence.errors import IndexMismatch
 from sequence.index import dispensable
 from sequence.models import Segment, Term
-from sequence.store.checksum import blocks_around
+from sequence.store.checksum import BLOCK_BYTES, blocks_around
 from sequence.store.directory import CHUNK_BYTES, FAULTS
 from sequence.text.compute import compute_bytes
 from sequence.text.layout import offset
@@ -27,6 +27,7 @@ def read(segment: Segment, span: Span) -> Iterator[bytes]:
     The file is mended meanwhile. Raises what `compute` does.
     """
     blocks = blocks_around(span, segment.length_bytes)
+    usage.note(segment.number, checked_blocks=-(-blocks.length // BLOCK_BYTES))
     return cut(_blocks(segment, blocks), blocks.start, span)
 
 
@@ -50,6 +51,7 @@ def _chunks(segment: Segment, blocks: Span) -> Iterator[bytes]:
         wrong = Span(start, min(start + CHUNK_BYTES, blocks.stop))
         log.error("%s It is recomputed, and mended.", fault)
         healed.send(segment)
+        usage.note(segment.number, healed=1)
         build.mend_soon(segment.number)
         yield from compute_bytes(wrong.less(-segment.start_offset))
 

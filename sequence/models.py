@@ -21,9 +21,13 @@ class SegmentQuerySet(models.QuerySet["Segment"]):
     """Questions about the stored segments."""
 
     def totals(self) -> dict[str, int]:
-        """Over all of them: `segments`, `terms`, `bytes` and `digits`, as counts."""
+        """Over all of them: `segments`, `terms`, `bytes`, `digits`, `served`, `healed`."""
         found = self.aggregate(
-            segments=models.Count("number"), terms=Sum("term_count"), bytes=Sum("length_bytes")
+            segments=models.Count("number"),
+            terms=Sum("term_count"),
+            bytes=Sum("length_bytes"),
+            served=Sum("served"),
+            healed=Sum("healed"),
         )
         totals = {name: value or 0 for name, value in found.items()}
         return totals | {"digits": totals["bytes"] - totals["terms"]}
@@ -49,11 +53,21 @@ class Segment(models.Model):
     length_bytes = models.PositiveBigIntegerField()
     block_checksums = models.BinaryField(help_text="CRC-32 of each block, 4 bytes big-endian each")
     created_at = models.DateTimeField(auto_now_add=True)
+    # What has become of it since (sequence/usage.py); nothing depends on these.
+    served = models.PositiveBigIntegerField(default=0, help_text="how often")
+    served_at = models.DateTimeField(null=True, help_text="for the last time")
+    checked_blocks = models.PositiveBigIntegerField(default=0, help_text="read and checked")
+    healed = models.PositiveBigIntegerField(default=0, help_text="stretches that were wrong")
 
     objects = SegmentQuerySet.as_manager()
 
     class Meta:
         ordering = ("number",)
+        permissions = (
+            ("verify_segment", "Can verify segments"),
+            ("repair_segment", "Can repair segments"),
+            ("populate_segment", "Can populate the store"),
+        )
         constraints = (
             models.CheckConstraint(name="segment_has_terms", condition=models.Q(term_count__gte=1)),
             # A term has at least a digit and a space.

@@ -1,13 +1,13 @@
 """Fills the store ahead of time."""
 
 from collections.abc import Generator
-from concurrent.futures import ThreadPoolExecutor, as_completed
+from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from functools import partial
 from itertools import takewhile
 
 from sequence import budget, conf
-from sequence.background import in_thread
-from sequence.build import build
+from sequence.background import Background, in_thread
+from sequence.build import BUILDERS, build
 from sequence.models import Segment
 from sequence.text.span import Span
 
@@ -20,6 +20,22 @@ def missing(upto: int) -> list[int]:
     stored = set(Segment.objects.values_list("number", flat=True))
     needed = takewhile(budget.keeps, conf.layout().numbers(Span(0, upto)))
     return [number for number in needed if number not in stored]
+
+
+populating = Background(1, "populate")
+
+
+def soon(upto: int) -> Future[list[Segment]]:
+    """The segments that are then built for the first `upto` terms, apart from those clients await.
+
+    Goes on until all of them are stored, or the process ends.
+    """
+    return populating.soon(f"populate {upto}", partial(_all, upto))
+
+
+def _all(upto: int) -> list[Segment]:
+    unstopped = takewhile(lambda _: not populating.stopped, populate(missing(upto), BUILDERS))
+    return list(unstopped)
 
 
 def populate(numbers: list[int], workers: int) -> Generator[Segment]:

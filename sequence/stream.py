@@ -5,7 +5,7 @@ from collections.abc import Generator, Iterable, Iterator
 from concurrent.futures import Future
 from typing import TypeVar
 
-from sequence import budget, build, conf, healing
+from sequence import budget, build, conf, healing, usage
 from sequence.background import at_once
 from sequence.errors import BodyShort
 from sequence.models import Segment
@@ -62,6 +62,7 @@ def _text(span: Span) -> Iterator[bytes]:
     """The bytes of the text: stored ones as they are stored, all others computed."""
     for part, segment in ahead(_parts(span)):
         if segment:
+            usage.note(segment.number, served=1)
             yield from healing.read(segment, part.less(segment.start_offset))
         else:
             yield from compute_bytes(part, CHUNK_BYTES)

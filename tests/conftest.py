@@ -47,9 +47,9 @@ def data_dir(tmp_path: Path, settings: Settings) -> Iterator[Path]:
 
 def idle() -> None:
     """Waits until nothing is being made in the background."""
-    from sequence import build, coded, index
+    from sequence import build, coded, index, populate
 
-    for background in (coded.coders, build.builders, index.restorers):
+    for background in (populate.populating, coded.coders, build.builders, index.restorers):
         for future in list(background._under_way.values()):
             future.exception(60)
 

@@ -14,6 +14,7 @@ LAYERS = [
     {"text"},
     {"protocol", "store", "models", "conf", "coding", "background"},
     {"budget", "index"},
+    {"usage"},
     {"build"},
     {"healing"},
     {"coded", "metrics"},

@@ -40,7 +40,8 @@ class Command(BaseCommand):
             findings = self._faults(repair)
             found, files, length_bytes = self._verify(workers)
             if repair:
-                for name in dict.fromkeys(finding.name for finding in found):
+                wrong = dict.fromkeys(finding.name for finding in found)
+                for name in tqdm(wrong, "repair", unit="file", disable=None, dynamic_ncols=True):
                     mend(name)
         findings += found
         seconds = monotonic() - started

@@ -1,0 +1,53 @@
+"""Counts how often each segment is served, checked and healed, apart from the streams."""
+
+import threading
+from collections import Counter
+from datetime import datetime
+
+from django.db import transaction
+from django.db.models import F
+from django.utils.timezone import now
+
+from sequence.background import in_thread
+from sequence.index import dispensable
+from sequence.models import Segment
+
+WRITE_EVERY_S = 10
+
+_noting = threading.Lock()
+_counts: dict[int, Counter[str]] = {}
+_served_at: dict[int, datetime] = {}
+
+
+def note(number: int, **counts: int) -> None:
+    """Adds to the counts of the segment, by the names of its row's columns; in memory only."""
+    with _noting:
+        _counts.setdefault(number, Counter()).update(counts)
+        if "served" in counts:
+            _served_at[number] = now()
+
+
+def write() -> None:
+    """Adds what was noted to the rows of the segments."""
+    with _noting:
+        counts, served_at = _counts.copy(), _served_at.copy()
+        _counts.clear()
+        _served_at.clear()
+    if counts:
+        with dispensable("Counting"), transaction.atomic():
+            for number, noted in counts.items():
+                more: dict[str, object] = {name: F(name) + more for name, more in noted.items()}
+                if number in served_at:
+                    more["served_at"] = served_at[number]
+                Segment.objects.filter(number=number).update(**more)
+
+
+def write_now_and_then() -> None:
+    """Starts a thread that writes what was noted as long as the process lives."""
+
+    def go_on() -> None:
+        pause = threading.Event()
+        while not pause.wait(WRITE_EVERY_S):
+            in_thread(write)
+
+    threading.Thread(target=go_on, name="usage", daemon=True).start()

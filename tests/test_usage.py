@@ -1,0 +1,97 @@
+"""What is counted of the segments, apart from the streams that it is counted of."""
+
+from pathlib import Path
+
+import pytest
+from django.db import OperationalError
+from pytest_django import DjangoAssertNumQueries
+
+from sequence import build, coded, usage
+from sequence.coded_stream import stream_coded
+from sequence.coding import ZSTD
+from sequence.models import Segment
+from sequence.stream import stream
+from sequence.text.format import FORMATS
+from sequence.text.representation import Representation
+from sequence.text.span import Span
+from tests import oracle
+from tests.conftest import idle
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture(autouse=True)
+def nothing_noted(data_dir: Path) -> None:
+    """Forgets what the tests before have noted."""
+    usage.write()
+
+
+def ask(terms: Span) -> None:
+    representation = Representation(FORMATS["text"], terms)
+    body = b"".join(stream(representation, [Span(0, representation.length)]))
+    assert body == oracle.text(*terms)
+
+
+def counts(number: int) -> tuple[int, int, int]:
+    segment = Segment.objects.get(number=number)
+    return segment.served, segment.checked_blocks, segment.healed
+
+
+def test_each_reading_is_counted_and_written_later() -> None:
+    for _ in range(3):
+        ask(Span(0, 200))
+    assert counts(0) == (0, 0, 0)
+    assert Segment.objects.get(number=0).served_at is None
+    usage.write()
+    assert counts(0) == (3, 3, 0)
+    assert Segment.objects.get(number=0).served_at is not None
+    usage.write()
+    assert counts(0) == (3, 3, 0)
+
+
+def test_counting_adds_no_query_to_an_answer(
+    django_assert_num_queries: DjangoAssertNumQueries,
+) -> None:
+    ask(Span(0, 20))
+    with django_assert_num_queries(1):
+        ask(Span(0, 20))
+
+
+def test_what_was_healed_is_counted() -> None:
+    path = build.store().path / build.build(0).name
+    path.write_bytes(b"8" + path.read_bytes()[1:])
+    ask(Span(0, 20))
+    idle()
+    usage.write()
+    assert counts(0) == (1, 1, 1)
+
+
+def test_a_coded_form_that_is_sent_counts_too() -> None:
+    whole = Representation(FORMATS["text"], Span(0, 400))
+    assert coded.make(0, whole.format, ZSTD)
+    usage.write()
+    before = counts(0)[0]
+    b"".join(stream_coded(whole, ZSTD))
+    usage.write()
+    assert counts(0)[0] == before + 1
+
+
+def test_an_index_that_cannot_be_written_loses_counts_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    ask(Span(0, 20))
+
+    def locked(*_: object, **__: object) -> int:
+        raise OperationalError("database is locked")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("django.db.models.QuerySet.update", locked)
+        usage.write()
+    idle()
+    usage.write()
+    assert counts(0) == (0, 0, 0)
+
+
+def test_a_segment_that_is_made_again_keeps_its_counts() -> None:
+    ask(Span(0, 20))
+    usage.write()
+    build.mend(0)
+    assert counts(0) == (1, 1, 0)
