@@ -7,7 +7,7 @@ from functools import cache, partial
 from pathlib import Path
 
 from sequence import budget, conf, index, models
-from sequence.background import Background, at_once
+from sequence.background import Background
 from sequence.errors import LayoutMismatch
 from sequence.index import dispensable
 from sequence.models import CodedSegment, Segment
@@ -124,16 +124,15 @@ def summed(pieces: Iterable[Piece], checksums: BlockChecksums) -> Iterator[Piece
 builders = Background(BUILDERS, "build")
 
 
-def soon(number: int) -> Future[Segment | None]:
-    """The segment of that number: at once where it is stored, or else when it has been built.
-
-    None where the store has no room for it, or cannot take it: its bytes can be had without.
-    """
-    if not budget.keeps(number):
-        return at_once(None)
+def found(number: int) -> Segment | None:
+    """`stored`, or None where the index fails: the bytes can be had without."""
     with dispensable(f"Looking up segment {number}"):
-        if found := stored(number):
-            return at_once(found)
+        return stored(number)
+    return None
+
+
+def soon(number: int) -> Future[Segment | None]:
+    """The segment of that number, when it has been built; None where the store cannot take it."""
     return builders.soon(segment_name(number), partial(_attempt, build, number))
 
 

@@ -1,7 +1,9 @@
 """Streams a representation in a content coding, from the segments that are kept in it."""
 
 import logging
+from collections import deque
 from collections.abc import Iterable, Iterator
+from concurrent.futures import Future
 from sys import maxsize
 
 from sequence import coded, conf, healing, usage
@@ -9,11 +11,16 @@ from sequence.coding import Coding, joined_crc32
 from sequence.index import dispensable
 from sequence.models import CodedSegment
 from sequence.store.directory import FAULTS
-from sequence.stream import ahead, stream
+from sequence.stream import stream
 from sequence.text.representation import Representation
 from sequence.text.span import Span, cut
 
 log = logging.getLogger(__name__)
+
+LOOKAHEAD = coded.CODERS + 1
+"""How many segments are looked up, and coded, beyond the one that is sent."""
+
+Coded = tuple[Span, CodedSegment | None]
 
 
 def stream_coded(representation: Representation, coding: Coding) -> Iterator[bytes]:
@@ -72,9 +79,7 @@ def _read(kept: CodedSegment, anew: Iterator[bytes]) -> Iterator[bytes]:
         yield from cut(anew, 0, Span(sent_bytes, maxsize))
 
 
-def _parts(
-    representation: Representation, coding: Coding
-) -> Iterator[tuple[Span, CodedSegment | None]]:
+def _parts(representation: Representation, coding: Coding) -> Iterator[Coded]:
     """The spans that the pieces are of, and what is kept of each.
 
     They are the same wherever and whenever: the ETag is of the bytes that they make.
@@ -87,7 +92,7 @@ def _parts(
         if whole.within(terms) == whole
     )
     stop = 0
-    for whole, kept in ahead(wholes):
+    for whole, kept in _ahead(wholes):
         part = Span(*(representation.offset(n) for n in whole))
         if stop < part.start:
             yield Span(stop, part.start), None
@@ -95,3 +100,15 @@ def _parts(
         stop = part.stop
     if stop < representation.length:
         yield Span(stop, representation.length), None
+
+
+def _ahead(futures: Iterable[tuple[Span, Future[CodedSegment | None]]]) -> Iterator[Coded]:
+    """The results in order, each with its span, the next ones in the making meanwhile."""
+    under_way: deque[tuple[Span, Future[CodedSegment | None]]] = deque()
+    for each in futures:
+        under_way.append(each)
+        if len(under_way) > LOOKAHEAD:
+            span, future = under_way.popleft()
+            yield span, future.result()
+    for span, future in under_way:
+        yield span, future.result()

@@ -13,6 +13,7 @@ from django.db import DatabaseError, connection
 
 from sequence import conf
 from sequence.background import Background
+from sequence.errors import FiboError
 from sequence.store.directory import SegmentDirectory
 
 log = logging.getLogger(__name__)
@@ -29,16 +30,16 @@ restorers = Background(1, "index")
 
 @contextmanager
 def dispensable(what: str) -> Iterator[None]:
-    """Lets its block fail for want of the disk or of the index: answers can do without both.
+    """Lets its block fail, for want of the disk or of the index: answers can do without both.
 
     `what` says in the log what the block was to do. The index is looked at meanwhile.
     """
     try:
         yield
-    except OSError as error:
-        log.error("%s failed: %s.", what, error)
+    except (FiboError, OSError) as error:
+        log.error("%s failed: %s", what, error)
     except DatabaseError as error:
-        log.error("%s failed: the index says %s.", what, error)
+        log.error("%s failed: the index says: %s", what, error)
         # Opened again, it may be another file.
         connection.close()
         restorers.soon("index", restore)

@@ -1,12 +1,10 @@
-"""Streams a representation from stored segments, building or computing those that are missing."""
+"""Streams a representation from stored segments, computing what is missing."""
 
 from collections import deque
 from collections.abc import Generator, Iterable, Iterator
 from concurrent.futures import Future
-from typing import TypeVar
 
 from sequence import budget, build, conf, healing, usage
-from sequence.background import at_once
 from sequence.errors import BodyShort
 from sequence.models import Segment
 from sequence.store.directory import CHUNK_BYTES
@@ -15,11 +13,9 @@ from sequence.text.layout import term_at
 from sequence.text.representation import Representation
 from sequence.text.span import Span
 
-LOOKAHEAD = build.BUILDERS - 1
-"""How many segments are looked up, and built, beyond the one that is sent."""
-
-Key = TypeVar("Key")
-Made = TypeVar("Made")
+MOST_STORING = 8
+"""How many segments of a stream may be on their way to the disk: more would still be written when
+its client is long gone."""
 
 
 def primed(chunks: Iterator[bytes]) -> Generator[bytes]:
@@ -37,8 +33,7 @@ def primed(chunks: Iterator[bytes]) -> Generator[bytes]:
 def stream(representation: Representation, body: Iterable[bytes | Span]) -> Iterator[bytes]:
     """The literal bytes and the spans of the representation, one after another, in chunks.
 
-    Exactly as many bytes as were asked for: raises BodyShort, SumMismatch or LayoutMismatch
-    rather than end early.
+    Exactly as many bytes as were asked for: raises BodyShort or SumMismatch rather than end early.
     """
     for part in body:
         if isinstance(part, Span):
@@ -59,36 +54,25 @@ def _excerpt(representation: Representation, span: Span) -> Iterator[bytes]:
 
 
 def _text(span: Span) -> Iterator[bytes]:
-    """The bytes of the text: stored ones as they are stored, all others computed."""
-    for part, segment in ahead(_parts(span)):
-        if segment:
-            usage.note(segment.number, served=1)
-            yield from healing.read(segment, part.less(segment.start_offset))
-        else:
-            yield from compute_bytes(part, CHUNK_BYTES)
+    """The bytes of the text: stored ones as they are stored, all others computed.
 
-
-def _parts(span: Span) -> Iterator[tuple[Span, Future[Segment | None]]]:
-    """The span by segments, as far as the store has room for those, and what lies beyond."""
+    No client waits for the disk: what can be stored is stored meanwhile, unless that falls behind.
+    """
     if not span.length:
         return
     plan, terms = conf.layout(), Span(term_at(span.start), term_at(span.stop - 1) + 1)
+    storing: deque[Future[Segment | None]] = deque()
     for number in plan.numbers(terms):
         part = span.within(plan.planned(number).span)
         if not budget.keeps(number):
             # In one go, as no pair of terms must then be found anew.
-            yield Span(part.start, span.stop), at_once(None)
+            yield from compute_bytes(Span(part.start, span.stop), CHUNK_BYTES)
             return
-        yield part, build.soon(number)
-
-
-def ahead(futures: Iterable[tuple[Key, Future[Made]]]) -> Iterator[tuple[Key, Made]]:
-    """The results in order, each with its key, the next ones in the making meanwhile."""
-    under_way: deque[tuple[Key, Future[Made]]] = deque()
-    for each in futures:
-        under_way.append(each)
-        if len(under_way) > LOOKAHEAD:
-            key, future = under_way.popleft()
-            yield key, future.result()
-    for key, future in under_way:
-        yield key, future.result()
+        if segment := build.found(number):
+            usage.note(number, served=1)
+            yield from healing.read(segment, part.less(segment.start_offset))
+        else:
+            storing.append(build.soon(number))
+            if len(storing) > MOST_STORING:
+                storing.popleft().result()
+            yield from compute_bytes(part, CHUNK_BYTES)

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from http.client import HTTPConnection, HTTPResponse
 from pathlib import Path
+from time import monotonic, sleep
 
 import hypothesis
 import pytest
@@ -52,6 +53,14 @@ def idle() -> None:
     for background in (populate.populating, coded.coders, build.builders, index.restorers):
         for future in list(background._under_way.values()):
             future.exception(60)
+
+
+def soon(expected: float, found: Callable[[], float]) -> None:
+    """Waits until what is found is what is expected: some things are done after an answer."""
+    deadline = monotonic() + 30
+    while found() != expected and monotonic() < deadline:
+        sleep(0.01)
+    assert found() == expected
 
 
 def manage(data_dir: Path, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:

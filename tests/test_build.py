@@ -64,11 +64,10 @@ def test_many_who_ask_at_once_get_the_one_that_was_made(
     assert [segment.number for segment in built] == [0, 1, 2, 3] * 8
 
 
-def test_asking_soon_builds_once_and_answers_at_once_when_stored(data_dir: Path) -> None:
+def test_asking_soon_builds_once(data_dir: Path) -> None:
     first, second = soon(1), soon(1)
     assert first.result(30) == second.result(30)
     assert Segment.objects.count() == 1
-    assert soon(1).done()
 
 
 def test_a_failing_build_leaves_neither_file_nor_row(

@@ -16,8 +16,8 @@ import psutil
 import pytest
 
 from tests import oracle
-from tests.conftest import Server
-from tests.test_metrics import Serve, scraped, soon, value, workers_of
+from tests.conftest import Server, soon
+from tests.test_metrics import Serve, scraped, value, workers_of
 
 LONG = "/?sn=40000"
 """167 MB: more than the buffers of a connection hold."""
@@ -90,6 +90,14 @@ def held(worker: psutil.Process) -> int:
     return count
 
 
+def with_long_stored(serve: Serve) -> Server:
+    """A server of one worker that has stored the long answer."""
+    server = serve(WEB_CONCURRENCY="1")
+    server.get(LONG)
+    soon(3, lambda: value(scraped(server), "fibo_store_segments"))
+    return server
+
+
 def only_worker_of(server: Server) -> list[psutil.Process]:
     """The worker of a server that has one."""
     return psutil.Process(server.process.pid).children()
@@ -120,7 +128,7 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("impatient")
 def test_a_stalled_reader_is_dropped_and_a_slow_one_beside_it_is_not(serve: Serve) -> None:
-    server = serve(WEB_CONCURRENCY="1")
+    server = with_long_stored(serve)
     (worker,) = only_worker_of(server)
     soon(LISTENING, lambda: held(worker))
     with clients(server, 5, head(LONG)) as stalled, clients(server, 1, head(LONG)) as (slow,):
@@ -139,7 +147,7 @@ def test_a_stalled_reader_is_dropped_and_a_slow_one_beside_it_is_not(serve: Serv
 
 
 def test_clients_that_leave_free_everything_within_two_seconds(serve: Serve) -> None:
-    server = serve(WEB_CONCURRENCY="1")
+    server = with_long_stored(serve)
     (worker,) = only_worker_of(server)
     soon(LISTENING, lambda: held(worker))
     with clients(server, 20, head(LONG)) as leaving:

@@ -12,7 +12,7 @@ from contextlib import closing
 from inspect import GEN_CLOSED, getgeneratorstate
 from itertools import islice
 from pathlib import Path
-from time import monotonic, sleep
+from time import sleep
 
 import psutil
 import pytest
@@ -26,7 +26,7 @@ from sequence import metrics
 from sequence.middleware import Measured
 from sequence.models import Segment
 from sequence.text.format import FORMATS
-from tests.conftest import ROOT, Server, manage
+from tests.conftest import ROOT, Server, manage, soon
 
 Serve = Callable[..., Server]
 Series = tuple[str, frozenset[tuple[str, str]]]
@@ -74,14 +74,6 @@ def scraped(server: Server) -> bytes:
     status, headers, page = server.get("/metrics")
     assert (status, headers["Content-Type"]) == (200, "text/plain; version=0.0.4; charset=utf-8")
     return page
-
-
-def soon(expected: float, found: Callable[[], float]) -> None:
-    """Waits until what is found is what is expected; what a client has may still be uncounted."""
-    deadline = monotonic() + 10
-    while found() != expected and monotonic() < deadline:
-        sleep(0.01)
-    assert found() == expected
 
 
 def workers_of(server: Server, other_than: tuple[psutil.Process, ...] = ()) -> list[psutil.Process]:
@@ -242,6 +234,7 @@ def test_the_totals_of_the_store_are_those_of_the_index(serve: Serve) -> None:
     server = serve(FIBO_SEGMENT_BYTES="500000")
     assert value(scraped(server), "fibo_store_segments") == 0
     server.get("/?sn=6000")
+    soon(8, lambda: value(scraped(server), "fibo_store_segments"))
     with closing(sqlite3.connect(server.data_dir / "index.sqlite3")) as index:
         question = "SELECT count(*), sum(term_count), sum(length_bytes) FROM sequence_segment"
         ((segments, terms, length_bytes),) = index.execute(question)

@@ -14,6 +14,7 @@ from sequence.text.layout import offset
 from sequence.text.representation import Representation
 from sequence.text.span import Span
 from tests import oracle
+from tests.conftest import idle
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -40,12 +41,14 @@ def test_any_span_is_that_of_the_text_cold_or_warm(data_dir: Path, a: int, b: in
 def test_what_is_missing_is_built_and_kept(data_dir: Path) -> None:
     stop = offset(1000)
     assert streamed(0, stop) == oracle.text(0, 1000)
+    idle()
     assert populate.missing(1000) == []
 
 
 def test_a_span_in_the_middle_builds_nothing_before_it(data_dir: Path) -> None:
     start = offset(2000)
     assert streamed(start, start + 10) == oracle.text(2000, 2001)[:10]
+    idle()
     assert Segment.objects.order_by("number").values_list("first_term", flat=True)[0] > 1900
 
 
@@ -53,8 +56,8 @@ def test_a_stream_that_is_dropped_builds_only_a_little_ahead(data_dir: Path) -> 
     chunks = stream.primed(chunks_of(0, offset(3000)))
     next(chunks)
     chunks.close()
-    build.builders._pool.submit(int).result()
-    assert Segment.objects.count() <= stream.LOOKAHEAD + 1
+    idle()
+    assert Segment.objects.count() <= stream.MOST_STORING + 1
 
 
 def test_a_warm_short_stream_takes_one_query(

@@ -13,7 +13,7 @@ from django.db import OperationalError
 from django.test import Client
 from pytest_django.fixtures import Settings
 
-from sequence import build
+from sequence import build, stream
 from sequence.errors import SumMismatch
 from sequence.models import Term
 from sequence.text.format import FORMATS
@@ -179,10 +179,10 @@ def test_head_builds_nothing(data_dir: Path, client: Client) -> None:
 def test_a_wrong_sum_is_told_before_the_first_byte(
     data_dir: Path, client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def wrong(_: object) -> None:
+    def wrong(*_: object) -> None:
         raise SumMismatch(7)
 
-    monkeypatch.setattr(build, "make", wrong)
+    monkeypatch.setattr(stream, "compute_bytes", wrong)
     response = client.get("/?sn=20")
     assert (response.status_code, response.headers["Retry-After"]) == (503, "5")
     assert response.content == UNAVAILABLE
