@@ -50,7 +50,7 @@ def _compare(directory: SegmentDirectory, label: str, layout: Layout) -> None:
 def stored(number: int) -> Segment | None:
     """The segment of that number, where it is stored and its row says of it what is so."""
     planned = conf.layout().planned(number)
-    checksums = Segment.objects.checksums_of(planned)
+    checksums = models.stored_checksums(planned)
     blocks = -(-planned.length_bytes // BLOCK_BYTES)
     if checksums is not None and len(checksums) == blocks * CHECKSUM_BYTES:
         return Segment(**planned._asdict(), block_checksums=checksums)

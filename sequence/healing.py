@@ -5,10 +5,10 @@ from collections.abc import Iterator
 
 from django.dispatch import Signal
 
-from sequence import build, conf, usage
+from sequence import build, conf, models, usage
 from sequence.errors import IndexMismatch
 from sequence.index import dispensable
-from sequence.models import Segment, Term
+from sequence.models import Segment
 from sequence.store.checksum import BLOCK_BYTES, blocks_around
 from sequence.store.directory import CHUNK_BYTES, FAULTS
 from sequence.text.compute import compute_bytes
@@ -62,7 +62,7 @@ def check_end(n: int) -> None:
     The answer does not depend on it: lengths are known by arithmetic.
     """
     with dispensable(f"Looking up the end of term {n}"):
-        found, expected = Term.objects.stop_offset(n), offset(n + 1)
+        found, expected = models.stored_stop_offset(n), offset(n + 1)
         if found not in (None, expected):
             mismatch = IndexMismatch(f"end of term {n:,}", found, expected)
             log.error("%s The rows of its segment are made again.", mismatch)
