@@ -19,9 +19,12 @@ EXAMPLE_SN = 1000
 
 GROUP_DIGITS = 10
 MOST_SHOWN_DIGITS = 25_000
-"""Longer terms are shown by so many digits about: half of them from each end."""
+"""Of longer terms half as many are shown from each end."""
 SHORT_DIGITS = 24
+"""Longer terms are abbreviated in their identity, to END_DIGITS from each end."""
 END_DIGITS = 10
+IDENTITY = (("F(n − 2)", 2), ("+ F(n − 1)", 1), ("= F(n)", 0))
+"""How it is written, and of which terms before n."""
 
 
 def front(root: str) -> str:
@@ -46,16 +49,10 @@ def term(n: int, modulus: int | None) -> str:
         "term",
         known=known,
         digits=_shown(b"".join(describe.digits(n)).decode()) if n < conf.max_sn() else None,
-        summands=[
-            (name, _abbreviated(n - back))
-            for back, name in enumerate(("= F(n)", "+ F(n − 1)", "F(n − 2)"))
-        ][::-1]
-        if n > 1
-        else None,
+        identity=[(name, _abbreviated(n - back)) for name, back in IDENTITY if n > 1],
         position=layout.offset(n) - layout.offset(first),
         stored=n < conf.max_sn() and build.stored(segment),
         max_sn=conf.max_sn(),
-        most_n=layout.MOST_N,
     )
 
 
@@ -70,7 +67,6 @@ def plots(count: int) -> str:
     return _page(
         "plots",
         count=count,
-        most_n=layout.MOST_N,
         digits=figures.digits(count),
         text_bytes=figures.text_bytes(count),
         leading=figures.leading(count),
@@ -84,13 +80,12 @@ def refusal(title: str, sentence: str) -> str:
 
 
 def _page(name: str, **context: Any) -> str:
-    return render_to_string(
-        f"sequence/{name}.html", context | {"most_value_digits": MOST_VALUE_DIGITS}
-    ).strip()
+    limits = {"most_n": layout.MOST_N, "most_value_digits": MOST_VALUE_DIGITS}
+    return render_to_string(f"sequence/{name}.html", context | limits).strip()
 
 
 def _shown(digits: str) -> list[list[str]]:
-    """The digits in groups; those from the beginning, and those from the end where it is long."""
+    """The digits in groups, all in one part, or those from each end in two."""
     half = MOST_SHOWN_DIGITS // 2
     parts = [digits] if len(digits) <= MOST_SHOWN_DIGITS else [digits[:half], digits[-half:]]
     return [

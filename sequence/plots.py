@@ -1,103 +1,29 @@
-"""The plots of the sequence and of the store: their figures, and where SVG draws them."""
+"""The plots of the sequence and of the store, from their figures."""
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
-from itertools import count as counting
 from math import log10
 from typing import NamedTuple
 
 from sequence import coded, conf
+from sequence.drawing import HEIGHT, WIDTH, Bar, Plot, Scale, Tick
 from sequence.models import CodedSegment, Segment
 from sequence.text import layout
 from sequence.text.leading import leading_digits
 from sequence.text.span import Span
 
-# In units of the drawing, which is about as wide as a phone: what is written in it is read there.
-WIDTH, HEIGHT, ROW_HEIGHT = 270, 170, 24
 POINTS = 100
 """Of a line: more would fall together."""
-MOST_TICKS = 5
+ROW_HEIGHT, STRIP_HEIGHT = 24, 18
 LEAST_WIDTH = 2
-"""Segments that are less wide are drawn together with those after them."""
-
-_SUPERSCRIPTS = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
+"""Stored segments that are less wide are drawn together with those after them."""
 
 
-class Tick(NamedTuple):
-    """A label at its place on an axis."""
+class Kept(NamedTuple):
+    """A segment in one of its forms."""
 
-    place: float
-    label: str
-
-
-class Bar(NamedTuple):
-    """A rectangle, by its lower left corner."""
-
-    x: float
-    y: float
-    width: float
-    height: float
-
-    @property
-    def top(self) -> float:
-        """Where it ends above."""
-        return self.y + self.height
-
-
-@dataclass(frozen=True)
-class Plot:
-    """What is drawn, in units of the drawing to the right and up; and its figures as a table."""
-
-    name: str
-    summary: str
-    """What there is to see, for those who do not see it."""
-    columns: tuple[str, ...]
-    rows: list[tuple[str, ...]]
-    x_label: str
-    y_label: str
-    x_ticks: list[Tick]
-    y_ticks: list[Tick]
-    line: tuple[tuple[float, float], ...] = ()
-    bars: tuple[Bar, ...] = ()
-    height: int = HEIGHT
-
-
-@dataclass(frozen=True)
-class Scale:
-    """An axis from 0 to `most`, of a length in units of the drawing."""
-
-    most: int
-    length: int
-
-    def place(self, value: float) -> float:
-        """Where the value lies."""
-        return round(self.length * value / self.most, 1)
-
-    def label(self, what: str) -> str:
-        """What is measured, and in which unit the ticks are."""
-        power = str(self._exponent).translate(_SUPERSCRIPTS)
-        return f"{what}, in 10{power}" if self._exponent else what
-
-    @property
-    def values(self) -> range:
-        """The round values that have ticks."""
-        steps = (digit * 10**power for power in counting() for digit in (1, 2, 5))
-        step = next(step for step in steps if self.most // step <= MOST_TICKS)
-        return range(0, self.most + 1, step)
-
-    @property
-    def ticks(self) -> list[Tick]:
-        """A tick at each of those."""
-        unit = 10**self._exponent
-        return [
-            Tick(self.place(value), f"{value / unit:g}" if unit > 1 else f"{value:,}")
-            for value in self.values
-        ]
-
-    @property
-    def _exponent(self) -> int:
-        """Of the unit: 0, or from a million on 6, 9 …"""
-        return (len(str(self.most)) - 1) // 3 * 3 if self.most >= 10**6 else 0
+    span: Span
+    """Its bytes in the text."""
+    kept_bytes: int
 
 
 def digits(count: int) -> Plot:
@@ -136,7 +62,7 @@ def leading(count: int) -> Plot:
         "leading",
         "Bars that fall from digit to digit, with a line for Benford's law: "
         f"{shares[0]:.2f} per cent of the terms begin with 1, {shares[8]:.2f} with 9.",
-        ("digit", "terms", "per cent", "Benford's law"),
+        ("digit", "terms", "%", "% by Benford's law"),
         [
             (str(digit), f"{found:,}", f"{share:.3f}", f"{law:.3f}")
             for digit, found, share, law in zip(range(1, 10), counts, shares, expected, strict=True)
@@ -158,41 +84,48 @@ def coverage() -> Plot:
     last = conf.layout().segment_of(max(conf.max_sn() - 1, 0))
     across = Scale(layout.offset(conf.layout().terms(last).stop), WIDTH)
     forms = _kept(across.most)
-    bars: list[Bar] = []
-    rows: list[tuple[str, ...]] = []
-    for row, (form, kept) in enumerate(forms.items()):
-        bottom = (len(forms) - 1 - row) * ROW_HEIGHT
-        for span in _runs((each.span for each in kept), across.most * LEAST_WIDTH // WIDTH):
-            width = max(across.place(span.length), LEAST_WIDTH / 4)
-            bars.append(Bar(across.place(span.start), bottom, width, ROW_HEIGHT - 6))
-        plain_bytes = sum(each.span.length for each in kept)
-        kept_bytes = sum(each.kept_bytes for each in kept)
-        shares = (_per_cent(plain_bytes, across.most), _per_cent(kept_bytes, plain_bytes))
-        rows.append((form, f"{len(kept):,}", shares[0], f"{kept_bytes:,}", shares[1]))
+    bottoms = [row * ROW_HEIGHT for row in reversed(range(len(forms)))]
+    rows = [_totals(form, kept, across.most) for form, kept in forms.items()]
     return Plot(
         "coverage",
         f"A strip for each form, filled where segments are stored: {rows[0][2]} per cent of the "
         "text as it is.",
-        ("form", "segments", "per cent of the text", "bytes", "per cent of their plain bytes"),
+        ("form", "segments", "% of the text", "bytes", "% of plain"),
         rows,
         across.label("bytes of the text"),
         "form",
         across.ticks,
         [
-            Tick((len(forms) - row) * ROW_HEIGHT - ROW_HEIGHT / 2 - 3, form)
-            for row, form in enumerate(forms)
+            Tick(bottom + STRIP_HEIGHT / 2, form)
+            for bottom, form in zip(bottoms, forms, strict=True)
         ],
-        bars=tuple(bars),
+        bars=tuple(
+            bar
+            for bottom, kept in zip(bottoms, forms.values(), strict=True)
+            for bar in _strip(across, kept, bottom)
+        ),
         height=len(forms) * ROW_HEIGHT,
     )
 
 
-class Kept(NamedTuple):
-    """A segment in one of its forms."""
+def _totals(form: str, kept: list[Kept], text_bytes: int) -> tuple[str, ...]:
+    """A form's row in the table of what is stored of so many bytes of the text."""
+    plain_bytes = sum(each.span.length for each in kept)
+    kept_bytes = sum(each.kept_bytes for each in kept)
+    return (
+        form,
+        f"{len(kept):,}",
+        _per_cent(plain_bytes, text_bytes),
+        f"{kept_bytes:,}",
+        _per_cent(kept_bytes, plain_bytes),
+    )
 
-    span: Span
-    """Its bytes in the text."""
-    kept_bytes: int
+
+def _strip(across: Scale, kept: list[Kept], bottom: int) -> Iterator[Bar]:
+    """The bars of a form, each wide enough to be seen."""
+    for span in _runs((each.span for each in kept), across.most * LEAST_WIDTH // across.length):
+        width = max(across.place(span.length), LEAST_WIDTH / 4)
+        yield Bar(across.place(span.start), bottom, width, STRIP_HEIGHT)
 
 
 def _kept(stop: int) -> dict[str, list[Kept]]:

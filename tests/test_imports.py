@@ -12,7 +12,7 @@ from tests.conftest import ROOT
 LAYERS = [
     {"errors", "__version__"},
     {"text"},
-    {"protocol", "store", "models", "conf", "coding", "background"},
+    {"protocol", "store", "models", "conf", "coding", "background", "drawing"},
     {"build"},
     {"healing"},
     {"coded", "metrics"},

@@ -2,7 +2,7 @@
 
 import re
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -342,6 +342,37 @@ def test_a_term_has_its_digits_and_its_facts(visit: Visit, n: int) -> None:
     assert digits[-20:] in facts
 
 
+def test_digits_are_copied_where_the_browser_lends_no_clipboard(visit: Visit) -> None:
+    """As on a page of another host without https:."""
+    digits = oracle.terms(1001)[1000].decode().strip()
+    visit.page.add_init_script("Object.defineProperty(navigator, 'clipboard', {value: undefined})")
+    page = visit.to("/terms/1000")
+    page.click("[data-copies=digits]")
+    expect(page.locator("[data-copies=digits]")).to_have_text("Copied")
+    page.focus("#value")
+    page.keyboard.press("Control+V")
+    assert page.input_value("#value") == digits
+
+
+def test_a_residue_is_shown_where_it_is_asked_for(visit: Visit) -> None:
+    page = visit.to("/terms/20?mod=1000")
+    assert "Modulo 1000" in page.inner_text("main")
+    assert "765" in page.locator(".facts code").all_inner_texts()
+
+
+def test_of_the_longest_terms_both_ends_are_shown(serve: Callable[..., Server]) -> None:
+    server = serve(FIBO_MAX_SN="1000000")
+    _, _, digits = server.get("/terms/200000")
+    _, _, html = server.get("/terms/200000", Accept="text/html")
+    first, last = (
+        "".join(re.findall("<i>([0-9]*)</i>", part)) for part in html.decode().split("<p>…</p>")
+    )
+    assert (len(first), len(last)) == (12_500, 12_500)
+    assert digits.decode().startswith(first)
+    assert digits.decode().endswith(last + "\n")
+    assert b"data-copies" not in html
+
+
 @pytest.mark.parametrize("n", [2, 100, 1000, 99_999, 10**18])
 def test_the_identity_is_shown(visit: Visit, n: int) -> None:
     page = visit.to(f"/terms/{n}")
@@ -393,7 +424,7 @@ def test_a_number_is_said_to_be_a_term_or_not(
 def cells(page: Page, plot: int) -> list[list[str]]:
     """The table of a plot, without commas."""
     page.click(f"summary >> nth={plot}")
-    rows = page.locator("figure").nth(plot).locator("tbody tr").all()
+    rows = page.locator("details").nth(plot).locator("tbody tr").all()
     return [
         [cell.replace(",", "") for cell in row.locator("th, td").all_inner_texts()] for row in rows
     ]

@@ -8,7 +8,8 @@ from pytest_django.fixtures import Settings
 
 from sequence import build, coded, conf, plots
 from sequence.coding import ZSTD
-from sequence.plots import HEIGHT, LEAST_WIDTH, POINTS, WIDTH, Plot, Scale
+from sequence.drawing import HEIGHT, WIDTH, Plot, Scale
+from sequence.plots import POINTS
 from sequence.text.format import FORMATS
 from sequence.text.layout import MOST_N, offset
 from sequence.text.span import Span
@@ -120,4 +121,3 @@ def test_narrow_segments_are_drawn_together_and_wide_ones_apart() -> None:
     assert list(runs(touching, 1)) == touching
     assert list(runs(touching, 4)) == [Span(0, 4), Span(4, 8), Span(8, 10)]
     assert list(runs([Span(0, 1), Span(2, 3)], 4)) == [Span(0, 1), Span(2, 3)]
-    assert LEAST_WIDTH < WIDTH
