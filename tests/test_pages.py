@@ -274,6 +274,17 @@ def test_a_preview_can_be_asked_for_again(visit: Visit) -> None:
         expect(page.locator("#shown")).to_have_text(f"{length} of {length} bytes: all.")
 
 
+def test_a_failure_of_the_server_is_said(visit: Visit) -> None:
+    page = visit.to("/")
+    page.route("**/?sn=*", lambda route: route.fulfill(status=503, body="Please try again."))
+    ask(page, 30)
+    expect(page.locator("#size")).to_have_text("The length cannot be had now.")
+    page.click("#ask button")
+    expect(page.locator("#shown")).to_have_text("Please try again.")
+    assert all("status of 503" in error for error in visit.errors)
+    visit.errors.clear()
+
+
 @pytest.mark.parametrize("visit", [{"java_script_enabled": False}], indirect=True)
 def test_the_form_works_without_javascript(visit: Visit) -> None:
     page = visit.to("/")

@@ -12,6 +12,7 @@ function asked(address, span, options) {
 }
 
 function copyWhere(button) {
+  const name = button.textContent;
   button.hidden = false;
   button.addEventListener("click", async () => {
     const source = part(button.dataset.copies);
@@ -22,7 +23,6 @@ function copyWhere(button) {
       getSelection().selectAllChildren(source);
       document.execCommand("copy");
     }
-    const name = button.textContent;
     button.textContent = "Copied";
     setTimeout(() => (button.textContent = name), 1500);
   });
@@ -74,8 +74,11 @@ function askWhere(form) {
     try {
       await pause(150); // the next key may be on its way
       const { headers } = await asked(address(), "0-", { method: "HEAD", signal });
-      tell("file", /filename="(.*)"/.exec(headers.get("Content-Disposition"))[1]);
-      part("size").textContent = `${counted(headers.get("Content-Length"))} bytes, exactly.`;
+      // The first of these is missing from an error, the second from what is coded all the same.
+      const [, file] = /filename="(.*)"/.exec(headers.get("Content-Disposition"));
+      const [length] = /[0-9]+/.exec(headers.get("Content-Length"));
+      tell("file", file);
+      part("size").textContent = `${counted(length)} bytes, exactly.`;
     } catch {
       if (!signal.aborted) part("size").textContent = "The length cannot be had now.";
     }
@@ -106,11 +109,11 @@ function askWhere(form) {
       }
       part("shown").textContent = `${state()}${shown < total ? ": a screenful." : ": all."}`;
     } catch (error) {
+      if (showing.signal !== signal) return; // another one has begun
       const why = signal.aborted ? "Stopped" : error.message;
       part("shown").textContent = total ? `${why} after ${state()}.` : why;
     }
-    // Another one may have begun meanwhile.
-    if (showing.signal === signal) part("stop").disabled = true;
+    part("stop").disabled = true;
   }
 }
 
