@@ -10,6 +10,9 @@ MOST_TICKS = 5
 
 _SUPERSCRIPTS = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
 
+Point = tuple[float, float]
+"""To the right and up."""
+
 
 class Tick(NamedTuple):
     """A label at its place on an axis."""
@@ -45,7 +48,8 @@ class Plot:
     y_label: str
     x_ticks: list[Tick]
     y_ticks: list[Tick]
-    line: tuple[tuple[float, float], ...] = ()
+    line: tuple[Point, ...] = ()
+    points: tuple[Point, ...] = ()
     bars: tuple[Bar, ...] = ()
     height: int = HEIGHT
     width: int = WIDTH

@@ -60,7 +60,7 @@ def leading(count: int) -> Plot:
     width = across.place(0.7)
     return Plot(
         "leading",
-        "Bars that fall from digit to digit, with a line for Benford's law: "
+        "Bars that fall from digit to digit, with points for Benford's law: "
         f"{shares[0]:.2f} per cent of the terms begin with 1, {shares[8]:.2f} with 9.",
         ("digit", "terms", "%", "% by Benford's law"),
         [
@@ -71,8 +71,10 @@ def leading(count: int) -> Plot:
         "per cent of the terms",
         [Tick(centre, str(digit)) for digit, centre in enumerate(centres, 1)],
         up.ticks,
-        tuple((centre, up.place(share)) for centre, share in zip(centres, expected, strict=True)),
-        tuple(
+        points=tuple(
+            (centre, up.place(share)) for centre, share in zip(centres, expected, strict=True)
+        ),
+        bars=tuple(
             Bar(round(centre - width / 2, 1), 0, width, up.place(share))
             for centre, share in zip(centres, shares, strict=True)
         ),

@@ -449,6 +449,7 @@ def test_the_plots_have_their_data(visit: Visit) -> None:
     counts = [str(count) for count in leading_digits(3000)]
     assert [row[1] for row in cells(page, 2)] == counts
     assert page.locator("figure").nth(2).locator("rect").count() == 9
+    assert page.locator("figure").nth(2).locator("circle").count() == 9
     for plot in (0, 1):
         points = page.locator("polyline").nth(plot).get_attribute("points") or ""
         assert len(points.split()) == 101

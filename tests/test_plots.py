@@ -51,7 +51,7 @@ def test_the_bars_of_leading_digits_are_as_high_as_their_shares() -> None:
 @pytest.mark.parametrize("made", [plots.digits, plots.text_bytes, plots.leading])
 def test_everything_is_drawn_within_the_plot(made: Callable[[int], Plot], count: int) -> None:
     plot = made(count)
-    places = [*plot.line, *((bar.x + bar.width, bar.top) for bar in plot.bars)]
+    places = [*plot.line, *plot.points, *((bar.x + bar.width, bar.top) for bar in plot.bars)]
     places += [(tick.place, 0) for tick in plot.x_ticks]
     places += [(0, tick.place) for tick in plot.y_ticks]
     assert all(0 <= x <= WIDTH and 0 <= y <= HEIGHT for x, y in places)
