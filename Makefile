@@ -16,11 +16,11 @@ serve: .static/staticfiles.json ## install, populate the first terms and serve o
 populate: .venv/serve ## store the first 100,000 terms, or UPTO=N
 	$(MANAGE) prepopulate --upto $(UPTO)
 
-test: .venv/develop .static/staticfiles.json ## install what the tests need and run them all
+test: .venv/develop .venv/browser .static/staticfiles.json ## install what the tests need and run them all
 	.venv/bin/coverage run -m pytest
 	.venv/bin/coverage report --skip-covered
 
-drill: .venv/develop .static/staticfiles.json ## the tests that take minutes, at 100,000 terms
+drill: .venv/develop .venv/browser .static/staticfiles.json ## the tests that take minutes, at 100,000 terms
 	.venv/bin/python -m pytest -m drill
 
 lint: .venv/develop ## ruff, mypy, and Django's own checks as deployed
@@ -56,6 +56,14 @@ clean: ## remove what make made, but for the data
 
 .venv/develop: requirements-dev.txt .venv/serve
 	.venv/bin/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	@touch $@
+
+# Debian's chromium, and the clients whose lines the page shows.
+.venv/browser: | .venv/bin/python
+	@for name in chromium curl wget; do command -v $$name >/dev/null || missing="$$missing $$name"; done; \
+	  test -z "$$missing" || \
+	  { test "$$(id -u)" = 0 && apt-get update -qq && apt-get install -y -qq $$missing; } || \
+	  { echo "The tests need Debian's packages$$missing."; exit 1; }
 	@touch $@
 
 .static/staticfiles.json: .venv/serve $(shell find sequence/static -type f 2>/dev/null)

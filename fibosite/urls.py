@@ -1,12 +1,22 @@
 """The site's addresses."""
 
 from django.contrib import admin
+from django.http import HttpRequest, HttpResponseBase
+from django.shortcuts import redirect
+from django.templatetags.static import static
 from django.urls import include, path
 
 admin.autodiscover()
 
+
+def favicon(_: HttpRequest) -> HttpResponseBase:
+    """The way to the icon, for browsers that show what names none: the text, the admin."""
+    return redirect(static("sequence/icon.svg"))
+
+
 urlpatterns = [
     path("", include("sequence.urls")),
+    path("favicon.ico", favicon),
     path("admin/", admin.site.urls),
 ]
 

@@ -69,6 +69,12 @@ def file_name(number: int, format: Format, coding: Coding) -> str:
     return f"{number:08}.{format.name}.{coding.name}-{coding.recipe}"
 
 
+def form(name: str) -> str:
+    """The format and the coding of the file of that name."""
+    _, format, coding = name.split(".")
+    return f"{format}, {coding.partition('-')[0]}"
+
+
 def kept(name: str) -> CodedSegment | None:
     """The coded segment of that name, where it is kept; its file may be removed at any time."""
     found = CodedSegment.objects.sealed(name)

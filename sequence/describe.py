@@ -1,6 +1,7 @@
 """What is known of one term, with and without its digits."""
 
 import hashlib
+from collections.abc import Iterator
 
 from sequence import conf
 from sequence.stream import stream
@@ -31,9 +32,14 @@ def describe(n: int, modulus: int | None = None) -> dict[str, object]:
     return known
 
 
+def digits(n: int) -> Iterator[bytes]:
+    """The digits of F(n), which a client may ask for, in chunks; raises what `stream` raises."""
+    representation = Representation(FORMATS["text"], Span(n, n + 1))
+    yield from stream(representation, [Span(0, layout.digit_count(n))])
+
+
 def _sha256(n: int) -> str:
     digest = hashlib.sha256()
-    representation = Representation(FORMATS["text"], Span(n, n + 1))
-    for chunk in stream(representation, [Span(0, layout.digit_count(n))]):
+    for chunk in digits(n):
         digest.update(chunk)
     return digest.hexdigest()

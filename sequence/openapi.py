@@ -3,7 +3,7 @@
 from typing import Any
 
 from sequence.protocol.query import MOST_MODULUS, MOST_VALUE_DIGITS
-from sequence.respond import JSON, PROBLEM
+from sequence.respond import HTML, JSON, PROBLEM
 from sequence.text.format import FORMATS
 from sequence.text.layout import MOST_N
 
@@ -12,6 +12,7 @@ Object = dict[str, Any]
 STRING = {"type": "string"}
 DIGITS = {"type": "string", "pattern": "^(0|[1-9][0-9]*)$"}
 TEXT = {"text/plain": {"schema": STRING}}
+PAGE = {HTML: {"schema": STRING}}
 
 HEADERS: Object = {
     "ETag": "Strong: made of what the bytes follow from.",
@@ -98,18 +99,26 @@ def document(max_sn: int) -> Object:
         "paths": {
             "/": _path(
                 "Terms of the sequence, in one of several formats.",
-                {**digits, 400: _refusal("The query is not what it may be.")},
+                {
+                    **digits,
+                    200: _response(
+                        "What was asked for; a page without a query, for those who prefer HTML.",
+                        formats | PAGE,
+                        HEADERS | LENGTH | NEXT,
+                    ),
+                    400: _refusal("The query is not what it may be."),
+                },
                 _parameter("sn", _whole(0, max_sn), "How many terms.", required=True),
                 _parameter("start", _whole(0, max_sn) | {"default": 0}, "The first of them."),
                 _parameter("format", {"enum": list(FORMATS), "default": "text"}, "How written."),
             ),
             "/terms/{n}": _path(
-                "One term: its digits, or in JSON what is known of it.",
+                "One term: its digits, or in JSON or as a page what is known of it.",
                 {
                     **digits,
                     200: _response(
                         "The digits, the residue, or facts.",
-                        TEXT | {JSON: {"schema": TERM_SCHEMA}},
+                        TEXT | PAGE | {JSON: {"schema": TERM_SCHEMA}},
                         HEADERS,
                     ),
                     400: _refusal("n, or a parameter, is not what it may be."),
@@ -123,13 +132,24 @@ def document(max_sn: int) -> Object:
                 {
                     **digits,
                     200: _response(
-                        "Their n.", TEXT | {JSON: {"schema": VALUE_SCHEMA}}, HEADERS | LENGTH
+                        "Their n.",
+                        TEXT | PAGE | {JSON: {"schema": VALUE_SCHEMA}},
+                        HEADERS | LENGTH,
                     ),
                     400: _refusal("The query is not what it may be."),
                     404: _refusal("It is no Fibonacci number."),
                 },
                 _parameter("value", DIGITS, f"At most {MOST_VALUE_DIGITS} digits.", required=True),
                 json_or_text,
+            ),
+            "/plots": _path(
+                "Plots of the first terms and of the store, as a page.",
+                {
+                    **digits,
+                    200: _response("It.", PAGE, HEADERS | LENGTH),
+                    400: _refusal("The query is not what it may be."),
+                },
+                _parameter("sn", _whole(1, MOST_N), "Of how many terms."),
             ),
             "/openapi.json": _path(
                 "This description.",
@@ -165,7 +185,7 @@ def _response(description: str, content: Object, headers: dict[str, str]) -> Obj
 
 
 def _refusal(description: str, headers: dict[str, str] | None = None) -> Object:
-    content = TEXT | {PROBLEM: {"schema": PROBLEM_SCHEMA}}
+    content = TEXT | PAGE | {PROBLEM: {"schema": PROBLEM_SCHEMA}}
     return _response(description, content, headers or {})
 
 

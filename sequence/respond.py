@@ -11,7 +11,7 @@ from django.db import DatabaseError
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, StreamingHttpResponse
 from django.views.decorators.csrf import csrf_exempt
 
-from sequence import coded, conf, healing
+from sequence import coded, conf, healing, pages
 from sequence.coded_stream import stream_coded
 from sequence.coding import CODINGS
 from sequence.errors import (
@@ -38,7 +38,9 @@ log = logging.getLogger(__name__)
 
 METHODS = ("GET", "HEAD", "OPTIONS")
 TEXT = "text/plain"
+HTML = "text/html"
 JSON = "application/json"
+PAGE = f"{HTML}; charset=utf-8"
 PROBLEM = "application/problem+json"
 RETRY_AFTER_S = 5
 
@@ -117,28 +119,33 @@ def strip(response: HttpResponse) -> None:
     response.content = b""
 
 
-def plain(status: int, sentence: str) -> HttpResponse:
-    """A response of one line."""
-    headers = {"Content-Type": PLAIN, "Cache-Control": "no-store"}
-    return HttpResponse(sentence + "\n", status=status, headers=headers)
+def unkept(status: int, body: str, content_type: str = PLAIN) -> HttpResponse:
+    """A response that no cache is to keep."""
+    headers = {"Content-Type": content_type, "Cache-Control": "no-store"}
+    return HttpResponse(body + "\n", status=status, headers=headers)
 
 
 def refusal(request: HttpRequest, status: int, sentence: str, **members: object) -> HttpResponse:
-    """An error in one sentence, or as a problem for those who prefer JSON (RFC 9457, section 3).
+    """An error in one sentence; as a page, or as a problem (RFC 9457, section 3), if preferred.
 
     `members` are further ones of the problem; those that are None are left out.
     """
-    response = plain(status, sentence)
-    if media_type(request.headers.get("Accept"), (TEXT, PROBLEM, JSON)) != TEXT:
+    # What `/` answers to a query is for programs, whoever asks.
+    offered = (TEXT, PROBLEM, JSON) if request.path == "/" else (TEXT, PROBLEM, JSON, HTML)
+    kind = media_type(request.headers.get("Accept"), offered)
+    if kind == TEXT:
+        response = unkept(status, sentence)
+    elif kind == HTML:
+        response = unkept(status, pages.refusal(HTTPStatus(status).phrase, sentence), PAGE)
+    else:
         problem = {
             "type": "about:blank",
             "title": HTTPStatus(status).phrase,
             "status": status,
             "detail": sentence,
         }
-        response.headers["Content-Type"] = PROBLEM
         problem |= {name: member for name, member in members.items() if member is not None}
-        response.content = json.dumps(problem).encode() + b"\n"
+        response = unkept(status, json.dumps(problem), PROBLEM)
     response.headers["Vary"] = "Accept"
     if request.method == "HEAD":
         strip(response)
@@ -203,8 +210,9 @@ def small(
     return response
 
 
-def wants_json(request: HttpRequest, parameters: Mapping[str, str]) -> bool:
-    """Whether the answer is JSON: as the parameter `format` says, or else as Accept does."""
-    if format := query.choice("format", parameters, ("text", "json")):
-        return format == "json"
-    return media_type(request.headers.get("Accept"), (TEXT, JSON)) == JSON
+def preferred(request: HttpRequest, parameters: Mapping[str, str]) -> str:
+    """TEXT, JSON or HTML: as the parameter `format` says, or else as Accept does."""
+    named = {"text": TEXT, "json": JSON}
+    if format := query.choice("format", parameters, named):
+        return named[format]
+    return media_type(request.headers.get("Accept"), (TEXT, JSON, HTML))

@@ -8,6 +8,7 @@ urlpatterns = [
     path("", views.text),
     path("terms", views.terms_of_value),
     path("terms/<str:n>", views.term),
+    path("plots", views.plots),
     path("openapi.json", views.description),
     path("metrics", views.metrics_page),
     path("livez", views.livez),

@@ -5,14 +5,14 @@ import json
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.utils.cache import patch_vary_headers
 
-from sequence import build, conf, metrics, openapi
+from sequence import build, conf, metrics, openapi, pages
 from sequence.describe import describe
 from sequence.errors import NotFibonacci, ParameterError
 from sequence.models import Segment
 from sequence.protocol import query
-from sequence.respond import JSON, plain, public, refusal, represent, small, wants_json
+from sequence.respond import HTML, JSON, PAGE, preferred, public, refusal, represent, small, unkept
 from sequence.text import facts
-from sequence.text.format import FORMATS, PLAIN, Format
+from sequence.text.format import FORMATS, PLAIN
 from sequence.text.layout import MOST_N
 from sequence.text.representation import Representation
 from sequence.text.span import Span
@@ -26,24 +26,18 @@ def asked(request: HttpRequest, *known: str) -> dict[str, str]:
     return query.parse(request.META.get("QUERY_STRING", ""), known)
 
 
-def file_name(format: Format, terms: Span) -> str:
-    """The name for a download; the first terms of a b-file have the one that OEIS gives them."""
-    if format.name == "bfile" and terms.start == 0:
-        return "b000045.txt"
-    first = f"-from-{terms.start}" if terms.start else ""
-    return f"fibonacci-{terms.length}{first}.{format.extension}"
-
-
 @public
 def text(request: HttpRequest) -> HttpResponseBase:
     """The terms of a window, in a format."""
     if not request.META.get("QUERY_STRING"):
+        if preferred(request, {}) == HTML:
+            return page(request, pages.front(request.build_absolute_uri("/")))
         return refusal(request, 400, usage(request), parameter="sn", maximum=conf.max_sn())
     parameters = asked(request, "sn", "start", "format")
     name = query.choice("format", parameters, FORMATS, default="text")
     terms = query.window(parameters, conf.max_sn())
-    format = FORMATS[name]
-    response = represent(request, Representation(format, terms), file_name(format, terms))
+    representation = Representation(FORMATS[name], terms)
+    response = represent(request, representation, representation.file_name)
     if following := min(terms.length, conf.max_sn() - terms.stop):
         written = "" if name == "text" else f"&format={name}"
         target = f"/?sn={following}&start={terms.stop}{written}"
@@ -53,16 +47,18 @@ def text(request: HttpRequest) -> HttpResponseBase:
 
 @public
 def term(request: HttpRequest, n: str) -> HttpResponseBase:
-    """The digits of one term; or, in JSON or with `mod`, what arithmetic knows of it."""
+    """The digits of one term; or, as a page, in JSON or with `mod`, what is known of it."""
     parameters = asked(request, "format", "mod")
-    as_json = wants_json(request, parameters)
+    kind = preferred(request, parameters)
     number = query.whole_number("n", n, MOST_N)
     modulus = (
         query.whole_number("mod", parameters["mod"], query.MOST_MODULUS, least=1)
         if "mod" in parameters
         else None
     )
-    if as_json:
+    if kind == HTML:
+        return page(request, pages.term(number, modulus))
+    if kind == JSON:
         return small(request, json.dumps(describe(number, modulus)), JSON, REVALIDATE)
     if modulus:
         return small(request, str(facts.residue(number, modulus)), PLAIN)
@@ -79,14 +75,32 @@ def term(request: HttpRequest, n: str) -> HttpResponseBase:
 def terms_of_value(request: HttpRequest) -> HttpResponseBase:
     """Which terms have the value."""
     parameters = asked(request, "value", "format")
-    as_json = wants_json(request, parameters)
+    kind = preferred(request, parameters)
     value = query.plain_digits("value", parameters.get("value"))
     found = facts.terms_of(value)
+    if kind == HTML:
+        return page(request, pages.value(value, found), 200 if found else 404)
     if not found:
         raise NotFibonacci(value)
-    if as_json:
+    if kind == JSON:
         return small(request, json.dumps({"value": value, "n": found}), JSON)
     return small(request, "\n".join(str(n) for n in found), PLAIN)
+
+
+@public
+def plots(request: HttpRequest) -> HttpResponseBase:
+    """The plots of the first terms and of the store, as a page for everybody."""
+    count = asked(request, "sn").get("sn", str(max(conf.max_sn(), 1)))
+    return page(request, pages.plots(query.whole_number("sn", count, MOST_N, least=1)))
+
+
+def page(request: HttpRequest, html: str, status: int = 200) -> HttpResponseBase:
+    """The response of a page."""
+    if status == 200:
+        return small(request, html, PAGE, REVALIDATE)
+    response = unkept(status, html, PAGE)
+    response.headers["Vary"] = "Accept"
+    return response
 
 
 def usage(request: HttpRequest) -> str:
@@ -114,7 +128,7 @@ def metrics_page(request: HttpRequest) -> HttpResponseBase:
 @public
 def livez(request: HttpRequest) -> HttpResponseBase:
     """Whether the process answers."""
-    return plain(200, "alive")
+    return unkept(200, "alive")
 
 
 @public
@@ -122,7 +136,7 @@ def readyz(request: HttpRequest) -> HttpResponseBase:
     """Whether the store and its index can be read."""
     build.store()
     Segment.objects.exists()
-    return plain(200, "ready")
+    return unkept(200, "ready")
 
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:

@@ -106,7 +106,7 @@ def test_httpx_says_when_an_answer_breaks_off(shared_server: Server, coding: str
             list(chunks)
 
 
-# From here on with tools that Python does not bring: `make test` does without them.
+# From here on with tools that Python does not bring, of which `make test` installs a few only.
 
 FILE = "terms.txt"
 

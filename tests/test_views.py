@@ -528,10 +528,79 @@ def test_a_long_value_is_found_in_the_sequence(shared_server: Server) -> None:
     assert shared_server.get(f"/terms?value={'1' * 8001}")[0] == 400
 
 
+BROWSERS = {
+    "firefox": "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8",
+    "chromium": (
+        "text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,image/webp,image/apng,"
+        "*/*;q=0.8,application/signed-exchange;v=b3;q=0.7"
+    ),
+}
+
+
+@pytest.mark.parametrize("browser", BROWSERS)
+@pytest.mark.parametrize(
+    ("target", "status"),
+    [
+        ("/", 200),
+        ("/terms/7", 200),
+        ("/terms/7?mod=5", 200),
+        ("/terms/100000", 200),
+        (f"/terms/{10**18}", 200),
+        ("/terms/07", 400),
+        ("/terms?value=13", 200),
+        ("/terms?value=14", 404),
+        ("/terms?value=x", 400),
+        ("/plots", 200),
+        ("/plots?sn=0", 400),
+        ("/nothing", 404),
+    ],
+)
+def test_browsers_are_shown_a_page(
+    shared_server: Server, target: str, status: int, browser: str
+) -> None:
+    found, headers, body = shared_server.get(target, Accept=BROWSERS[browser])
+    assert (found, headers["Content-Type"]) == (status, "text/html; charset=utf-8")
+    assert body.startswith(b"<!doctype html>")
+    assert headers["Content-Length"] == str(len(body))
+    assert headers["Cache-Control"] == ("public, no-cache" if status == 200 else "no-store")
+    assert "Accept" in headers["Vary"].split(", ")
+    if status == 200:
+        again = shared_server.get(target, Accept=BROWSERS[browser], If_None_Match=headers["ETag"])
+        assert again[0] == 304
+
+
+@pytest.mark.parametrize("browser", BROWSERS)
+@pytest.mark.parametrize(
+    ("target", "content_type"),
+    [
+        ("/?sn=5", "text/plain; charset=utf-8"),
+        ("/?sn=5&format=csv", "text/csv; charset=utf-8; header=present"),
+        ("/?sn=x", "text/plain; charset=utf-8"),
+        ("/terms/7?format=text", "text/plain; charset=utf-8"),
+        ("/terms/7?format=json", "application/json"),
+        ("/terms?value=13&format=text", "text/plain; charset=utf-8"),
+    ],
+)
+def test_browsers_have_what_they_ask_for_by_its_format(
+    shared_server: Server, target: str, content_type: str, browser: str
+) -> None:
+    _, headers, _ = shared_server.get(target, Accept=BROWSERS[browser])
+    assert headers["Content-Type"] == content_type
+
+
+@pytest.mark.parametrize("accept", [None, "*/*", "text/plain", "application/json", "text/*"])
+def test_others_are_shown_no_page(shared_server: Server, accept: str | None) -> None:
+    asks = {"Accept": accept} if accept else {}
+    for target in ("/", "/terms/7", "/terms?value=13", "/terms?value=14", "/nothing"):
+        _, headers, _ = shared_server.get(target, **asks)
+        assert "html" not in headers["Content-Type"]
+
+
 def test_no_answer_to_head_has_a_body(serve: Callable[..., Server]) -> None:
     server = serve()
-    for target in ("/livez", "/nothing", "/", "/?sn=5", "/?sn=x", "/terms/5", "/metrics"):
-        _, headers, body = server.get(target, "HEAD")
-        assert (body, int(headers["Content-Length"]) > 0) == (b"", True)
+    for target in ("/livez", "/nothing", "/", "/?sn=5", "/?sn=x", "/terms/5", "/metrics", "/plots"):
+        for accept in ("*/*", "text/html"):
+            _, headers, body = server.get(target, "HEAD", Accept=accept)
+            assert (body, int(headers["Content-Length"]) > 0) == (b"", True)
     # gunicorn says where it had to drop one.
     assert "body" not in server.log.read_text()

@@ -51,16 +51,26 @@ def residue(n: int, modulus: int) -> int:
 
 def terms_of(digits: str) -> list[int]:
     """Every n of which these are the digits of F(n): two for "1", else at most one."""
-    length = len(digits)
-    every = range(5 * length + 2)  # a digit more at every fifth term at the latest
-    start = bisect_left(every, length, key=digit_count)
-    stop = bisect_left(every, length + 1, key=digit_count)
     # The last digits refute in microseconds nearly all that would else take milliseconds.
     return [
         n
-        for n in range(start, stop)
+        for n in _of_length(len(digits))
         if digits.endswith(last_digits(n)) and digits == doubling.pair(n)[0].decode()
     ]
+
+
+def last_below(digits: str) -> int:
+    """The last n of which F(n) is less than the number >= 1 with these digits."""
+    alike = _of_length(len(digits))
+    less = [n for n in alike if doubling.pair(n)[0].decode() < digits]
+    return less[-1] if less else alike.start - 1
+
+
+def _of_length(length: int) -> range:
+    """The terms with so many digits."""
+    every = range(5 * length + 2)  # a digit more at every fifth term at the latest
+    start = bisect_left(every, length, key=digit_count)
+    return range(start, bisect_left(every, length + 1, key=digit_count))
 
 
 def _term(

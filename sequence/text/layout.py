@@ -23,14 +23,13 @@ _SQRT5 = _EXACT.sqrt(Decimal(5))
 _PHI = _EXACT.divide(_EXACT.add(1, _SQRT5), 2)
 
 
-def _scaled(value: Decimal) -> int:
-    return int(_EXACT.multiply(value, 1 << SCALE_BITS))
+def scaled_log10(value: Decimal) -> int:
+    """log10 of the value · 2^192, rounded down."""
+    return int(_EXACT.multiply(_EXACT.log10(value), 1 << SCALE_BITS))
 
 
-LOG10_PHI = _scaled(_EXACT.log10(_PHI))
-"""log10 φ · 2^192, rounded down."""
-LOG10_SQRT5 = _scaled(_EXACT.log10(_SQRT5))
-"""log10 √5 · 2^192, rounded down."""
+LOG10_PHI = scaled_log10(_PHI)
+LOG10_SQRT5 = scaled_log10(_SQRT5)
 
 
 def digit_count(n: int) -> int:

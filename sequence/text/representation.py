@@ -58,6 +58,14 @@ class Representation:
         """How many bytes it has."""
         return self.offset(self.terms.stop)
 
+    @property
+    def file_name(self) -> str:
+        """The name for a download; a b-file of the first terms has the one that OEIS gives it."""
+        if self.format.name == "bfile" and self.terms.start == 0:
+            return "b000045.txt"
+        first = f"-from-{self.terms.start}" if self.terms.start else ""
+        return f"fibonacci-{self.terms.length}{first}.{self.format.extension}"
+
     def offset(self, n: int) -> int:
         """How many bytes of it stand before term n of its terms, or before its end."""
         return len(self.header) + self.format.offset(n) - self._origin

@@ -164,6 +164,16 @@ def test_bounds_that_disagree_are_made_again_with_more_digits(
     assert (facts.first_digits(n), facts.first_digits(n, 1), facts.bit_length(n)) == expected
 
 
+def test_a_number_lies_after_the_last_term_below_it() -> None:
+    values = [int(term) for term in TERMS[:40]]
+    for number in range(1, 3000):
+        n = facts.last_below(str(number))
+        assert values[n] < number <= values[n + 1]
+    term = TERMS[2999]
+    assert facts.last_below(term) == 2998
+    assert facts.last_below(term[:-1] + "9") == 2999
+
+
 def test_the_terms_of_every_small_number_are_found() -> None:
     expected: dict[str, list[int]] = {}
     for n, term in enumerate(TERMS):
