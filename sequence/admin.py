@@ -12,7 +12,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import URLPattern, path
 
-from sequence import budget, build, conf, populate, verify
+from sequence import budget, build, conf, plots, populate, verify
 from sequence.errors import FiboError
 from sequence.models import CodedSegment, Segment
 from sequence.protocol.query import whole_number
@@ -174,6 +174,7 @@ class SegmentAdmin(ReadOnlyAdmin):
         totals = Segment.objects.totals() | {"coded_bytes": CodedSegment.objects.total_bytes()}
         context = {
             "totals": {name: f"{total:,}" for name, total in totals.items()},
+            "coverage": plots.coverage(),
             "max_sn": conf.max_sn(),
             "may_populate": self.has_populate_permission(request),
         }

@@ -133,12 +133,12 @@ def _strip(across: Scale, kept: list[Kept], bottom: int) -> Iterator[Bar]:
 def _kept(stop: int) -> dict[str, list[Kept]]:
     """What is stored of the text before this offset, by its form, in order."""
     plain = Segment.objects.filter(start_offset__lt=stop).order_by("start_offset")
-    found = {
-        "text": [
-            Kept(Span(start, start + length), length)
-            for start, length in plain.values_list("start_offset", "length_bytes")
-        ]
-    }
+    found: dict[str, list[Kept]] = {"text": []}
+    for start, length, healed in plain.values_list("start_offset", "length_bytes", "healed"):
+        kept = Kept(Span(start, start + length), length)
+        found["text"].append(kept)
+        if healed:
+            found.setdefault("mended", []).append(kept)
     of_segments = CodedSegment.objects.filter(segment__start_offset__lt=stop)
     for name, start, length, kept_bytes in of_segments.order_by("segment").values_list(
         "name", "segment__start_offset", "segment__length_bytes", "length_bytes"

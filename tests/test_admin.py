@@ -141,6 +141,7 @@ def test_the_list_shows_what_has_become_of_a_segment(data_dir: Path, operator: C
     assert ">4711<" in page
     assert f"{CodedSegment.objects.total_bytes():,}</td>" in page
     assert "<strong>42</strong> times" in page
+    assert 'aria-labelledby="coverage-summary"' in page
 
 
 def test_the_list_takes_no_more_queries_for_more_segments(

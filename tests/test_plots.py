@@ -9,6 +9,7 @@ from pytest_django.fixtures import Settings
 from sequence import build, coded, conf, plots
 from sequence.coding import ZSTD
 from sequence.drawing import HEIGHT, WIDTH, Plot, Scale
+from sequence.models import Segment
 from sequence.plots import POINTS
 from sequence.text.format import FORMATS
 from sequence.text.layout import MOST_N, offset
@@ -103,6 +104,16 @@ def test_coverage_shows_each_segment_in_each_form(data_dir: Path, settings: Sett
     expected = [spans[0].start, spans[1].start, spans[1].start]
     assert [bar.x / unit for bar in plot.bars] == pytest.approx(expected, abs=0.1 / unit)
     assert [tick.label for tick in plot.y_ticks] == ["text", "csv, zstd"]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_coverage_shows_what_was_ever_mended(data_dir: Path) -> None:
+    for number in range(4):
+        build.build(number)
+    assert "mended" not in [row[0] for row in plots.coverage().rows]
+    Segment.objects.filter(number__in=(1, 2)).update(healed=1)
+    forms = {row[0]: row[1] for row in plots.coverage().rows}
+    assert (forms["text"], forms["mended"]) == ("4", "2")
 
 
 @pytest.mark.django_db(transaction=True)
