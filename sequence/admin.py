@@ -45,10 +45,10 @@ class SegmentAdmin(ReadOnlyAdmin):
     """The segments with their totals."""
 
     list_display = (
-        *("number", "terms", "bytes", "digits", "coded_bytes", "offset", "created_at"),
-        *("served", "served_at", "checked_blocks", "healed"),
+        *("number", "terms", "bytes", "coded_bytes", "served", "checked_blocks", "healed"),
+        *("created_at", "served_at"),
     )
-    fields = ("name", *list_display)
+    fields = ("name", "offset", "digits", *list_display)
     readonly_fields = fields
     search_fields = ("=number",)
     search_help_text = "The number of a segment"
