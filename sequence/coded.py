@@ -141,6 +141,7 @@ def _publish(
         block_checksums=checksums.digest(),
     )
     made.seal = made.right_seal()
+    made.date()
     try:
         made.save(force_insert=True)
     except BaseException:

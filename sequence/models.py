@@ -38,7 +38,26 @@ class SegmentQuerySet(models.QuerySet["Segment"]):
         )
 
 
-class Segment(models.Model):
+class Dated(models.Model):
+    """A row that tells when it was made, which no arithmetic knows, and a checksum of that."""
+
+    created_at = models.DateTimeField(default=now)
+    created_crc32 = models.PositiveBigIntegerField(default=0, help_text="CRC-32 of created_at")
+
+    class Meta:
+        abstract = True
+
+    def date(self) -> None:
+        """Makes now the time when it was made."""
+        self.created_at = now()
+        self.created_crc32 = self.right_created_crc32()
+
+    def right_created_crc32(self) -> int:
+        """The checksum that must stand beside its time."""
+        return zlib.crc32(self.created_at.isoformat().encode())
+
+
+class Segment(Dated):
     """A stored segment: its row means that its bytes are on the disk."""
 
     number = models.PositiveBigIntegerField(primary_key=True)
@@ -48,7 +67,6 @@ class Segment(models.Model):
     start_offset = models.PositiveBigIntegerField(unique=True)
     length_bytes = models.PositiveBigIntegerField()
     block_checksums = models.BinaryField(help_text="CRC-32 of each block, 4 bytes big-endian each")
-    created_at = models.DateTimeField(auto_now_add=True)
 
     objects = SegmentQuerySet.as_manager()
 
@@ -127,7 +145,7 @@ class CodedSegmentQuerySet(models.QuerySet["CodedSegment"]):
         return found if found and found.seal == found.right_seal() else None
 
 
-class CodedSegment(models.Model):
+class CodedSegment(Dated):
     """A segment in a format and a content coding: its row means that its bytes are on the disk."""
 
     name = models.CharField(max_length=64, primary_key=True)
@@ -136,7 +154,6 @@ class CodedSegment(models.Model):
     crc32 = models.PositiveBigIntegerField(help_text="of the bytes before they were coded")
     block_checksums = models.BinaryField(help_text="CRC-32 of each block, 4 bytes big-endian each")
     seal = models.PositiveBigIntegerField(help_text="CRC-32 of what the columns before it say")
-    created_at = models.DateTimeField(auto_now_add=True)
 
     objects = CodedSegmentQuerySet.as_manager()
 
@@ -176,17 +193,17 @@ def delete(rows: models.QuerySet[Any]) -> None:
 
 def _replace(segment: Segment) -> None:
     """Writes the row of the segment in place of all that contradict it, their terms' rows too."""
-    columns = (*Planned._fields, "block_checksums")
+    segment.date()
+    columns = (*Planned._fields, "block_checksums", "created_at", "created_crc32")
     facts = {column: getattr(segment, column) for column in columns}
     unique = (
         models.Q(**{column: facts[column]}) for column in ("name", "first_term", "start_offset")
     )
     remove(Segment.objects.filter(reduce(or_, unique)).exclude(number=segment.number))
     # Updated and not removed where it is there: its coded forms stay right.
-    segment.created_at = now()
     rows = Segment.objects.filter(number=segment.number)
     wrong = models.Q(n__gte=segment.first_term, n__lte=segment.last_term)
-    if rows.update(**facts, created_at=segment.created_at):
+    if rows.update(**facts):
         wrong |= models.Q(segment=segment.number)
     else:
         segment.save(force_insert=True)

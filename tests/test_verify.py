@@ -1,6 +1,7 @@
 """verify finds each kind of damage and changes nothing; repair mends all of it."""
 
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -99,6 +100,18 @@ DAMAGES: dict[str, tuple[Damage, str, str]] = {
         lambda _: Term.objects.create(n=99_999, segment_id=3, position=0, digits=1),
         NAME,
         "The index has 1 terms in it that are not its own.",
+    ),
+    "another time": (
+        lambda _: Segment.objects.filter(number=3).update(
+            created_at=datetime(2026, 1, 1, tzinfo=UTC)
+        ),
+        NAME,
+        "The index has another created_at than it was given.",
+    ),
+    "a coded one with another time": (
+        lambda _: CodedSegment.objects.update(created_at=datetime(2026, 1, 1, tzinfo=UTC)),
+        CODED,
+        "The index has another created_at than it was given.",
     ),
     "a file of nobody": (
         lambda d: (d / "notes.txt").write_text("hello"),
