@@ -138,7 +138,9 @@ def soon(number: int) -> Future[Segment | None]:
 
 
 def mend_soon(number: int) -> Future[Segment | None]:
-    """`mend`, when it is done; None where that fails."""
+    """`mend`, when it is done; None where that fails, or where there is no room for it."""
+    if not budget.keeps(number):
+        return at_once(None)
     return builders.soon(f"mend {number}", partial(_attempt, mend, number))
 
 
