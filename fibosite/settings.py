@@ -144,7 +144,7 @@ _WRITABLE = os.access(FIBO_DATA_DIR, os.W_OK)
 
 DATABASES = {
     "default": {
-        "ENGINE": "django.db.backends.sqlite3",
+        "ENGINE": "fibosite.sqlite",
         "NAME": _INDEX if _WRITABLE else f"{_INDEX.as_uri()}?immutable=1",
         # Every thread keeps its connection: to open one costs more than a small request.
         "CONN_MAX_AGE": None,

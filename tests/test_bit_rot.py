@@ -3,7 +3,7 @@
 import random
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -18,7 +18,7 @@ from sequence.text.format import FORMATS
 from sequence.text.layout import Layout
 from sequence.text.span import Span
 from tests import oracle
-from tests.conftest import idle
+from tests.conftest import idle, replace_index
 from tests.test_coded import decoded
 from tests.test_healing import flip
 from tests.test_verify import findings
@@ -96,29 +96,6 @@ def test_five_hundred_flipped_bits_in_segments_are_found_mended_and_never_sent(
     injected("a bit flipped in a segment, plain or coded", FLIPS, f"{found} found, all mended")
 
 
-@pytest.fixture
-def other_index(tmp_path: Path, transactional_db: None) -> Iterator[Path]:
-    """An index of this test's own, where the service has it, for all threads."""
-    idle()
-    connection.close()
-    kept = connection.settings_dict["NAME"]
-    path = connection.settings_dict["NAME"] = tmp_path / "index.sqlite3"
-    call_command("migrate", verbosity=0, interactive=False)
-    yield path
-    idle()
-    connection.close()
-    connection.settings_dict["NAME"] = kept
-
-
-def put(path: Path, content: bytes) -> None:
-    """Makes the content the index, without any other's log of changes."""
-    idle()
-    connection.close()
-    for beside in path.parent.glob("*.sqlite3*"):
-        beside.unlink()
-    path.write_bytes(content)
-
-
 def flipped(content: bytes, bit: int) -> bytes:
     """The content with one other bit."""
     changed = bytearray(content)
@@ -136,7 +113,7 @@ def told(operator: Client) -> list[tuple[int, bytes]]:
 
 
 @pytest.fixture
-def operator(client: Client, other_index: Path) -> Client:
+def operator(client: Client, own_index: Path) -> Client:
     """A browser that is logged in."""
     call_command("collectstatic", interactive=False, verbosity=0)
     client.raise_request_exception = False
@@ -145,15 +122,15 @@ def operator(client: Client, other_index: Path) -> Client:
 
 
 def test_five_hundred_flipped_bits_in_the_index_are_found_or_harmless(
-    other_index: Path, operator: Client, whole: Path, injected: Injected
+    own_index: Path, operator: Client, whole: Path, injected: Injected
 ) -> None:
     with connection.cursor() as cursor:
         cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-    right, shown = other_index.read_bytes(), told(operator)
+    right, shown = own_index.read_bytes(), told(operator)
     assert [status for status, _ in shown] == [200, 200]
     rng, outcomes = random.Random(32), Counter[str]()
     for bit in (rng.randrange(8 * len(right)) for _ in range(FLIPS)):
-        put(other_index, flipped(right, bit))
+        replace_index(own_index, flipped(right, bit))
         found = findings()
         # An operator who is logged out, or is answered by an error, is told nothing wrong.
         tells_wrong = any(
@@ -164,7 +141,7 @@ def test_five_hundred_flipped_bits_in_the_index_are_found_or_harmless(
         assert_answers_are_right(operator)
         outcomes["found" if found else "harmless"] += 1
         if found:
-            put(other_index, flipped(right, bit))
+            replace_index(own_index, flipped(right, bit))
             repair()
             assert findings() == [], bit
             assert_answers_are_right(operator)
