@@ -28,9 +28,10 @@ def overwritten(content: bytes, at: int, by: bytes) -> bytes:
     return content[:at] + by + content[at + len(by) :]
 
 
-def schema_of_terms(content: bytes) -> int:
-    """Where the index says what a term's row has."""
-    return content.index(b'CREATE TABLE "sequence_term"')
+def misspelt(content: bytes, word: bytes) -> bytes:
+    """The content with that in place of CHECK, in what the index says of a term's row."""
+    schema = content.index(b'CREATE TABLE "sequence_term"')
+    return overwritten(content, content.index(b"CHECK", schema), word)
 
 
 Damage = Callable[[bytes], bytes | None]
@@ -41,9 +42,9 @@ DAMAGES: dict[str, Damage] = {
     "no index": lambda _: b"no index at all " * 1000,
     "cut": lambda content: content[: len(content) // 2],
     "without a schema": lambda content: overwritten(content, 100, bytes(4000)),
-    "a schema that is no SQL": lambda c: overwritten(c, schema_of_terms(c), b"KREATE"),
-    # SQLite's message quotes it, and is then no UTF-8 either.
-    "a schema that is no text": lambda c: overwritten(c, schema_of_terms(c), b"\xff\xa9\xff"),
+    "a schema that is no SQL": lambda content: misspelt(content, b"CHUCK"),
+    # SQLite's message quotes the word, and is then no UTF-8 either.
+    "a schema that is no text": lambda content: misspelt(content, b"CH\xa9CK"),
 }
 
 
