@@ -152,7 +152,8 @@ DATABASES = {
             # A transaction that reads first and writes later fails at once where another one
             # writes meanwhile, whatever the timeout: it must ask to write from the start.
             "transaction_mode": "IMMEDIATE",
-            "timeout": 60,
+            # To open it nobody has to wait for long, unless it is damaged: then for ever.
+            "timeout": 5,
             # In WAL mode NORMAL loses no consistency: after a power cut the last rows may be
             # gone, and their segments are then made again. The page cache is small (in KiB),
             # as there is one for each of hundreds of threads. The log of changes gives back what
@@ -160,7 +161,9 @@ DATABASES = {
             "init_command": (
                 ("PRAGMA journal_mode=WAL; " if _WRITABLE else "")
                 + "PRAGMA journal_size_limit=4194304; "
-                + "PRAGMA synchronous=NORMAL; PRAGMA cache_size=-256"
+                + "PRAGMA synchronous=NORMAL; PRAGMA cache_size=-256; "
+                # To write, for all who write before.
+                + "PRAGMA busy_timeout=60000"
             ),
         },
     },

@@ -4,6 +4,7 @@ import sqlite3
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
+from time import monotonic
 
 import pytest
 from django.contrib.auth.models import User
@@ -91,7 +92,9 @@ def test_an_index_that_another_process_writes_is_not_taken_for_damaged(
 ) -> None:
     build.build(0)
     connection.close()
-    monkeypatch.setitem(connection.settings_dict["OPTIONS"], "timeout", 0.1)
+    monkeypatch.setitem(
+        connection.settings_dict["OPTIONS"], "init_command", "PRAGMA busy_timeout=9"
+    )
     with closing(sqlite3.connect(own_index, isolation_level=None)) as other:
         other.execute("BEGIN EXCLUSIVE")
         assert build.soon(1).result(60) is None
@@ -100,3 +103,17 @@ def test_an_index_that_another_process_writes_is_not_taken_for_damaged(
     idle()
     assert Segment.objects.get().number == 0
     assert not (own_index.parent / index.DAMAGED).exists()
+
+
+def test_an_emptied_index_that_others_hold_open_is_replaced_at_once(own_index: Path) -> None:
+    build.build(0)
+    connection.close()
+    with closing(sqlite3.connect(own_index)) as other:
+        other.execute("SELECT * FROM sequence_segment").fetchall()
+        own_index.write_bytes(b"")
+        started = monotonic()
+        build.soon(0).result(60)
+        idle()
+        assert index.fault() is None
+        assert build.soon(0).result(60) is not None
+        assert monotonic() - started < 30  # it waited for those, for a minute each time
