@@ -21,6 +21,9 @@ test: .venv/develop .static/staticfiles.json ## install what the tests need and 
 	.venv/bin/coverage report --skip-covered
 
 drill: .venv/develop .static/staticfiles.json ## the tests that take minutes, at 100,000 terms
+	@type nginx faketime >/dev/null 2>&1 || \
+	  { test "$$(id -u)" = 0 && apt-get update -qq && apt-get install -y -qq nginx-light faketime; } || \
+	  { echo "The drills need Debian's packages nginx-light and faketime."; exit 1; }
 	.venv/bin/python -m pytest -m drill
 
 lint: .venv/develop ## ruff, mypy, and Django's own checks as deployed
