@@ -16,11 +16,11 @@ serve: .static/staticfiles.json ## install, populate the first terms and serve o
 populate: .venv/serve ## store the first 100,000 terms, or UPTO=N
 	$(MANAGE) prepopulate --upto $(UPTO)
 
-test: .venv/develop .venv/browser .static/staticfiles.json ## install what the tests need and run them all
+test: .venv/develop .venv/packages .static/staticfiles.json ## install what the tests need and run them all
 	.venv/bin/coverage run -m pytest
 	.venv/bin/coverage report --skip-covered
 
-drill: .venv/develop .venv/browser .static/staticfiles.json ## the tests that take minutes, at 100,000 terms
+drill: .venv/develop .venv/packages .static/staticfiles.json ## the tests that take minutes; as root, they mount
 	.venv/bin/python -m pytest -m drill
 
 lint: .venv/develop ## ruff, mypy, and Django's own checks as deployed
@@ -58,9 +58,11 @@ clean: ## remove what make made, but for the data
 	.venv/bin/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
 	@touch $@
 
-# Debian's chromium, and the clients whose lines the page shows.
-.venv/browser: | .venv/bin/python
-	@for name in chromium curl wget; do command -v $$name >/dev/null || missing="$$missing $$name"; done; \
+# The browser, the clients whose lines the pages show, and what injects faults.
+.venv/packages: | .venv/bin/python
+	@for name in chromium curl wget aria2c zstd jq strace faketime nginx; do \
+	  PATH="$$PATH:/usr/sbin" command -v $$name >/dev/null || missing="$$missing $$name"; done; \
+	  missing=$$(echo "$$missing" | sed 's/aria2c/aria2/; s/nginx/nginx-light/'); \
 	  test -z "$$missing" || \
 	  { test "$$(id -u)" = 0 && apt-get update -qq && apt-get install -y -qq $$missing; } || \
 	  { echo "The tests need Debian's packages$$missing."; exit 1; }

@@ -148,7 +148,7 @@ _WRITABLE = os.access(FIBO_DATA_DIR, os.W_OK)
 
 DATABASES = {
     "default": {
-        "ENGINE": "django.db.backends.sqlite3",
+        "ENGINE": "fibosite.sqlite",
         "NAME": _INDEX if _WRITABLE else f"{_INDEX.as_uri()}?immutable=1",
         # Every thread keeps its connection: to open one costs more than a small request.
         "CONN_MAX_AGE": None,
@@ -156,7 +156,8 @@ DATABASES = {
             # A transaction that reads first and writes later fails at once where another one
             # writes meanwhile, whatever the timeout: it must ask to write from the start.
             "transaction_mode": "IMMEDIATE",
-            "timeout": 60,
+            # To open it nobody has to wait for long, unless it is damaged: then for ever.
+            "timeout": 5,
             # In WAL mode NORMAL loses no consistency: after a power cut the last rows may be
             # gone, and their segments are then made again. The page cache is small (in KiB),
             # as there is one for each of hundreds of threads. The log of changes gives back what
@@ -164,7 +165,9 @@ DATABASES = {
             "init_command": (
                 ("PRAGMA journal_mode=WAL; " if _WRITABLE else "")
                 + "PRAGMA journal_size_limit=4194304; "
-                + "PRAGMA synchronous=NORMAL; PRAGMA cache_size=-256"
+                + "PRAGMA synchronous=NORMAL; PRAGMA cache_size=-256; "
+                # To write, for all who write before.
+                + "PRAGMA busy_timeout=60000"
             ),
         },
     },

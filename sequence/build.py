@@ -136,9 +136,11 @@ def soon(number: int) -> Future[Segment | None]:
     return builders.soon(segment_name(number), partial(_attempt, build, number))
 
 
-def mend_soon(number: int) -> Future[Segment | None]:
-    """`mend`, when it is done; None where that fails."""
-    return builders.soon(f"mend {number}", partial(_attempt, mend, number))
+def mend_soon(number: int) -> None:
+    """Has the segment mended in the background, where there is room for it."""
+    # None for one that was pruned while it was read.
+    if budget.keeps(number):
+        builders.soon(f"mend {number}", partial(_attempt, mend, number))
 
 
 def _attempt(make: Callable[[int], Segment], number: int) -> Segment | None:

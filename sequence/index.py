@@ -5,6 +5,7 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from urllib.parse import unquote, urlsplit
 
 from django.apps import apps
 from django.contrib.auth import get_user_model
@@ -24,6 +25,9 @@ DAMAGED = "damaged.sqlite3"
 _DAMAGES = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_ERROR)
 """What SQLite says of a file that is damaged, none of its own, or without our tables. A full disk,
 say, or another process that writes, is something else."""
+
+_MAGIC = b"SQLite format 3\0"
+"""SQLite's file format, section 1.3.1."""
 
 restorers = Background(1, "index")
 
@@ -52,6 +56,10 @@ def fault(check: str = "quick_check") -> str | None:
     longer and also compares each of SQLite's own indexes with its table. Raises DatabaseError
     where it cannot be looked at now.
     """
+    if _is_something_else():
+        # Not opened: that would wait for those who opened it when it was an index.
+        connection.close()
+        return "file is not a database"
     try:
         with connection.cursor() as cursor:
             cursor.execute(f"PRAGMA {check}(1)")
@@ -66,6 +74,23 @@ def fault(check: str = "quick_check") -> str | None:
         if code & 0xFF in _DAMAGES:
             return str(error)
         raise
+
+
+def _is_something_else() -> bool:
+    """Whether there is a file that does not begin as SQLite's do, such as an empty one."""
+    if connection.vendor != "sqlite":
+        return False
+    try:
+        with _path().open("rb") as file:
+            return file.read(len(_MAGIC)) != _MAGIC
+    except FileNotFoundError:
+        return False
+
+
+def _path() -> Path:
+    """Where the index is; without what a data directory that is read-only adds to its name."""
+    name = str(connection.settings_dict["NAME"])
+    return Path(unquote(urlsplit(name).path) if name.startswith("file:") else name)
 
 
 def restore(check: str = "quick_check") -> str | None:
@@ -93,7 +118,7 @@ def restore(check: str = "quick_check") -> str | None:
 def _set_aside() -> Path:
     """Renames the index with its log of changes; returns where it is then."""
     connection.close()
-    path = Path(connection.settings_dict["NAME"])
+    path = _path()
     aside = path.with_name(DAMAGED)
     for suffix in ("-wal", "-shm", ""):
         # Each of them anew: the log of another index would be taken for this one's.

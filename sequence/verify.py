@@ -183,7 +183,8 @@ def _wrong_terms(planned: Planned) -> Iterator[str]:
     places = enumerate(pairwise(positions), terms.start)
     expected = ((n, number, start, stop - start - 1) for n, (start, stop) in places)
     among = Term.objects.filter(n__gte=terms.start, n__lt=terms.stop).order_by("n")
-    rows = among.values_list("n", "segment_id", "position", "digits").iterator(chunk_size=10_000)
+    # All at once, as the positions are: a cursor left open would outlive its connection.
+    rows = iter(among.values_list("n", "segment_id", "position", "digits"))
     for wanted in expected:
         found = next(rows, None)
         if found != wanted:

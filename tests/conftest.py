@@ -63,6 +63,34 @@ def soon(expected: float, found: Callable[[], float]) -> None:
     assert found() == expected
 
 
+@pytest.fixture
+def own_index(data_dir: Path, transactional_db: None) -> Iterator[Path]:
+    """An index of this test's own, where the service has it, for all threads."""
+    from django.core.management import call_command
+    from django.db import connection
+
+    connection.close()
+    kept = connection.settings_dict["NAME"]
+    path = connection.settings_dict["NAME"] = data_dir / "index.sqlite3"
+    call_command("migrate", verbosity=0, interactive=False)
+    yield path
+    idle()
+    connection.close()
+    connection.settings_dict["NAME"] = kept
+
+
+def replace_index(path: Path, content: bytes | None) -> None:
+    """Makes the content the index, or takes it away, without any log of changes."""
+    from django.db import connection
+
+    idle()
+    connection.close()
+    for beside in path.parent.glob("*.sqlite3*"):
+        beside.unlink()
+    if content is not None:
+        path.write_bytes(content)
+
+
 def manage(data_dir: Path, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
     """What `manage.py` printed and returned, as a process of its own."""
     return subprocess.run(

@@ -1,0 +1,1 @@
+"""Django's SQLite, for an index that may be damaged."""

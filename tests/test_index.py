@@ -1,0 +1,119 @@
+"""An index that is missing, empty or damaged is made anew, and the accounts are carried over."""
+
+import sqlite3
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+from time import monotonic
+
+import pytest
+from django.contrib.auth.models import User
+from django.db import DatabaseError, connection
+from django.test import Client
+
+from sequence import build, index
+from sequence.models import Segment
+from tests import oracle
+from tests.conftest import idle, replace_index
+
+
+def content_of(path: Path) -> bytes:
+    """The whole of the index."""
+    with connection.cursor() as cursor:
+        cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    return path.read_bytes()
+
+
+def overwritten(content: bytes, at: int, by: bytes) -> bytes:
+    """The content with other bytes from there on."""
+    return content[:at] + by + content[at + len(by) :]
+
+
+def misspelt(content: bytes, word: bytes) -> bytes:
+    """The content with that in place of CHECK, in what the index says of a term's row."""
+    schema = content.index(b'CREATE TABLE "sequence_term"')
+    return overwritten(content, content.index(b"CHECK", schema), word)
+
+
+Damage = Callable[[bytes], bytes | None]
+
+DAMAGES: dict[str, Damage] = {
+    "missing": lambda _: None,
+    "empty": lambda _: b"",
+    "no index": lambda _: b"no index at all " * 1000,
+    "cut": lambda content: content[: len(content) // 2],
+    "without a schema": lambda content: overwritten(content, 100, bytes(4000)),
+    "a schema that is no SQL": lambda content: misspelt(content, b"CHUCK"),
+    # SQLite's message quotes the word, and is then no UTF-8 either.
+    "a schema that is no text": lambda content: misspelt(content, b"CH\xa9CK"),
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGES.values(), ids=DAMAGES)
+def test_a_damaged_index_stops_no_answer_and_is_made_anew(
+    own_index: Path, client: Client, damage: Damage
+) -> None:
+    replace_index(own_index, damage(content_of(own_index)))
+    assert client.get("/?sn=500").getvalue() == oracle.text(0, 500)
+    idle()
+    assert index.fault("integrity_check") is None
+    assert client.get("/?sn=500").getvalue() == oracle.text(0, 500)
+    idle()
+    assert Segment.objects.count() == 7
+
+
+@pytest.mark.parametrize("damage", DAMAGES.values(), ids=DAMAGES)
+def test_a_start_takes_in_the_files_as_they_are(own_index: Path, damage: Damage) -> None:
+    for number in range(5):
+        build.build(number)
+    files = {path: path.stat().st_mtime_ns for path in build.store().path.iterdir()}
+    replace_index(own_index, damage(content_of(own_index)))
+    build.prepare()
+    build.take_in()
+    assert index.fault("integrity_check") is None
+    assert [segment.number for segment in Segment.objects.all()] == list(range(5))
+    assert {path: path.stat().st_mtime_ns for path in build.store().path.iterdir()} == files
+
+
+def test_accounts_survive_where_they_can_be_read(own_index: Path) -> None:
+    User.objects.create_superuser("operator", password="kept")  # noqa: S106
+    content = content_of(own_index)
+    with closing(sqlite3.connect(own_index)) as found:
+        query = "SELECT rootpage FROM sqlite_master WHERE name = 'sequence_segment'"
+        (page,) = found.execute(query).fetchone()
+    replace_index(own_index, overwritten(content, 4096 * (page - 1), b"\xff" * 4096))
+    assert index.restore() is not None
+    assert User.objects.get().check_password("kept")
+    assert (own_index.parent / index.DAMAGED).exists()
+
+
+def test_an_index_that_another_process_writes_is_not_taken_for_damaged(
+    own_index: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    build.build(0)
+    connection.close()
+    monkeypatch.setitem(
+        connection.settings_dict["OPTIONS"], "init_command", "PRAGMA busy_timeout=9"
+    )
+    with closing(sqlite3.connect(own_index, isolation_level=None)) as other:
+        other.execute("BEGIN EXCLUSIVE")
+        assert build.soon(1).result(60) is None
+        with pytest.raises(DatabaseError, match="locked"):
+            build.build(1)
+    idle()
+    assert Segment.objects.get().number == 0
+    assert not (own_index.parent / index.DAMAGED).exists()
+
+
+def test_an_emptied_index_that_others_hold_open_is_replaced_at_once(own_index: Path) -> None:
+    build.build(0)
+    connection.close()
+    with closing(sqlite3.connect(own_index)) as other:
+        other.execute("SELECT * FROM sequence_segment").fetchall()
+        own_index.write_bytes(b"")
+        started = monotonic()
+        build.soon(0).result(60)
+        idle()
+        assert index.fault() is None
+        assert build.soon(0).result(60) is not None
+        assert monotonic() - started < 30  # it waited for those, for a minute each time

@@ -1,0 +1,134 @@
+"""prune brings the store back under a budget, and no answer is wrong before, meanwhile or after."""
+
+from pathlib import Path
+
+import pytest
+from django.test import Client
+from pytest_django.fixtures import Settings
+
+from sequence import budget, build, coded, conf, populate, prune
+from sequence.coding import CODINGS
+from sequence.models import CodedSegment, Segment, Term
+from sequence.stream import stream
+from sequence.text.format import FORMATS
+from sequence.text.layout import offset
+from sequence.text.representation import Representation
+from sequence.text.span import Span
+from tests import oracle
+from tests.conftest import idle, manage
+from tests.test_verify import findings
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+TERMS = 12_000
+"""15 MB of text, in 31 segments."""
+
+
+@pytest.fixture
+def full(data_dir: Path, settings: Settings) -> Path:
+    """The directory of segments of a store without a budget, some of them coded too."""
+    settings.FIBO_SEGMENT_BYTES = 500_000
+    numbers = list(conf.layout().numbers(Span(0, TERMS)))
+    list(populate.populate(numbers, 2))
+    for number in numbers[::6]:
+        for coding in CODINGS.values():
+            assert coded.make(number, FORMATS["text"], coding)
+    return data_dir / "segments"
+
+
+def state(segments: Path) -> tuple[dict[str, int], int, int, int]:
+    """What files there are, since when, and how many rows."""
+    files = {path.name: path.stat().st_mtime_ns for path in segments.iterdir()}
+    counts = (model.objects.count() for model in (Segment, Term, CodedSegment))
+    return (files, *counts)  # type: ignore[return-value]
+
+
+def text(start: int, stop: int) -> bytes:
+    whole = Representation(FORMATS["text"], Span(start, stop))
+    return b"".join(stream(whole, [Span(0, whole.length)]))
+
+
+def test_without_a_budget_nothing_is_surplus(full: Path) -> None:
+    assert prune.surplus() == []
+
+
+def test_a_lowered_budget_is_kept_by_deleting_the_highest(full: Path, settings: Settings) -> None:
+    settings.FIBO_STORE_BYTES = conf.LEAST_STORE_BYTES
+    before = state(full)
+    found = prune.surplus()
+    assert state(full) == before
+    gone = list(prune.prune(found))
+    assert gone == found
+    assert prune.surplus() == []
+    kept = conf.layout().segment_of(budget.most_terms(TERMS))
+    assert 2 < kept < 20
+    assert [segment.number for segment in Segment.objects.all()] == list(range(kept))
+    assert Term.objects.count() == budget.most_terms(TERMS)
+    assert {each.name for each in gone} == before[0].keys() - state(full)[0].keys()
+    assert all(before[0][name] == since for name, since in state(full)[0].items())
+    assert findings() == []
+    assert text(0, TERMS) == oracle.text(0, TERMS)
+    idle()
+    assert Segment.objects.count() == kept  # what is computed is not stored again
+
+
+def test_coded_segments_too_many_are_those_of_the_highest(full: Path, settings: Settings) -> None:
+    lengths = {each.name: each.length_bytes for each in CodedSegment.objects.all()}
+    lowest = sorted(lengths)[:3]
+    settings.FIBO_ENCODED_BYTES = sum(lengths[name] for name in lowest)
+    assert {each.name for each in prune.prune(prune.surplus())} == lengths.keys() - set(lowest)
+    assert sorted(each.name for each in CodedSegment.objects.all()) == lowest
+    assert Segment.objects.count() == build.store().names().count("layout.json") + 31
+    assert findings() == []
+
+
+def test_a_stream_reads_on_through_what_is_pruned(full: Path, settings: Settings) -> None:
+    whole = Representation(FORMATS["text"], Span(0, TERMS))
+    chunks = stream(whole, [Span(offset(9000), whole.length)])
+    found = next(chunks)
+    settings.FIBO_STORE_BYTES = conf.LEAST_STORE_BYTES
+    assert list(prune.prune(prune.surplus()))
+    assert found + b"".join(chunks) == oracle.text(9000, TERMS)
+    idle()
+    assert prune.surplus() == []
+
+
+def test_answers_are_the_same_before_and_after(
+    full: Path, settings: Settings, client: Client
+) -> None:
+    asked = [
+        (f"/?sn={sn}&start={start}&format={name}", coding)
+        for start, sn in ((0, 3000), (11_000, 1000))
+        for name in FORMATS
+        for coding in ("identity", *CODINGS)
+    ]
+
+    def answers() -> list[tuple[str, bytes]]:
+        responses = (
+            client.get(target, headers={"Accept-Encoding": coding}) for target, coding in asked
+        )
+        return [(response.headers["ETag"], response.getvalue()) for response in responses]
+
+    before = answers()
+    settings.FIBO_STORE_BYTES = conf.LEAST_STORE_BYTES
+    list(prune.prune(prune.surplus()))
+    assert answers() == before
+
+
+def test_the_command_says_what_is_to_go_and_only_then_deletes(tmp_path: Path) -> None:
+    small = {"FIBO_SEGMENT_BYTES": "500000"}
+    bounded = small | {"FIBO_STORE_BYTES": str(conf.LEAST_STORE_BYTES)}
+    assert manage(tmp_path, "migrate", "--verbosity=0", **small).returncode == 0
+    assert manage(tmp_path, "prepopulate", f"--upto={TERMS}", **small).returncode == 0
+    files = sorted(path.name for path in (tmp_path / "segments").iterdir())
+    told = manage(tmp_path, "prune", "--dry-run", **bounded)
+    assert sorted(path.name for path in (tmp_path / "segments").iterdir()) == files
+    done = manage(tmp_path, "prune", **bounded)
+    *names, closing = done.stdout.splitlines()
+    assert told.stdout.splitlines() == [*names, closing.replace("Deleted", "To be deleted")]
+    left = {path.name for path in (tmp_path / "segments").iterdir()}
+    assert left == set(files) - {line.partition(",")[0] for line in names}
+    assert sum(path.stat().st_size for path in tmp_path.rglob("*")) < conf.LEAST_STORE_BYTES
+    assert manage(tmp_path, "verify", **bounded).returncode == 0
+    again = manage(tmp_path, "prune", **bounded)
+    assert again.stdout == "Deleted: 0 files, 0 bytes.\n"
