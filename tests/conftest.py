@@ -56,8 +56,13 @@ def idle() -> None:
 
 def manage(data_dir: Path, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
     """What `manage.py` printed and returned, as a process of its own."""
+    return run([sys.executable, "manage.py", *arguments], data_dir, **variables)
+
+
+def run(command: list[str], data_dir: Path, **variables: str) -> subprocess.CompletedProcess[str]:
+    """What a command that uses this data directory printed and returned."""
     return subprocess.run(
-        [sys.executable, "manage.py", *arguments],
+        command,
         cwd=ROOT,
         env=environment(data_dir, **variables),
         capture_output=True,

@@ -1,0 +1,128 @@
+"""Faults in real processes: system calls that kill or fail, and what must hold afterwards."""
+
+import re
+import shutil
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import NamedTuple
+
+from sequence.text.compute import compute_bytes
+from sequence.text.layout import Layout
+from sequence.text.span import Span
+from tests.conftest import run
+
+CHANGES = (
+    *("write", "pwrite64", "ftruncate", "sync_file_range", "fsync", "fdatasync"),
+    *("mkdir", "link", "rename", "unlink"),
+)
+"""The system calls that change a data directory, or make a change durable."""
+
+
+class Call(NamedTuple):
+    """A system call on a file of a data directory."""
+
+    name: str
+    file: str
+    """Relative to the data directory; the first one where there are two."""
+
+    def injected(self, data_dir: Path, what: str, when: str) -> list[str]:
+        """strace's options that inject this at such calls, by their number in each thread."""
+        path = data_dir / self.file
+        return [f"--trace-path={path}", f"--inject={self.name}:{what}:when={when}"]
+
+
+@dataclass(frozen=True)
+class Store:
+    """A data directory that is to have so many terms, in segments of such a length."""
+
+    data_dir: Path
+    upto: int
+    segment_bytes: int
+
+    @property
+    def variables(self) -> dict[str, str]:
+        """The settings that tell of its segments."""
+        return {"FIBO_SEGMENT_BYTES": str(self.segment_bytes)}
+
+    @property
+    def segments(self) -> Path:
+        """Where its segments are."""
+        return self.data_dir / "segments"
+
+    @property
+    def trace(self) -> Path:
+        """Where strace logs."""
+        return self.data_dir.with_name(f"{self.data_dir.name}.strace")
+
+    @property
+    def planned(self) -> int:
+        """How many segments it is to have."""
+        return len(list(Layout(self.segment_bytes).numbers(Span(0, self.upto))))
+
+    def copy(self, data_dir: Path) -> "Store":
+        """Another one with the same content."""
+        shutil.copytree(self.data_dir, data_dir)
+        return replace(self, data_dir=data_dir)
+
+    def populate(self, workers: int = 1) -> list[str]:
+        """The command that fills it. One worker makes its calls in the same order every time."""
+        how = (f"--upto={self.upto}", f"--workers={workers}")
+        return [sys.executable, "manage.py", "prepopulate", *how]
+
+    def run(self, command: list[str]) -> subprocess.CompletedProcess[str]:
+        """What a command printed and returned, with its settings."""
+        return run(command, self.data_dir, **self.variables)
+
+    def run_traced(
+        self, names: Iterable[str], command: list[str], *fault: str
+    ) -> subprocess.CompletedProcess[str]:
+        """What a command did under strace, which logs those of its calls beside the directory."""
+        # Not with --seccomp-bpf, which loses the signals that are to be injected.
+        what = ("-f", "-y", "-qq", f"--trace={','.join(names)}", f"--output={self.trace}")
+        return self.run(["strace", *what, *fault, *command])
+
+    def calls(self) -> list[tuple[str, Call]]:
+        """The calls on its files that strace has logged, each with its thread."""
+        path = rf'[<"]{re.escape(str(self.data_dir))}(?:/([^">]*))?[">]'
+        found = re.findall(rf"^(\d+) +(\w+)\(.*?{path}", self.trace.read_text(), re.MULTILINE)
+        return [(thread, Call(name, file or ".")) for thread, name, file in found]
+
+    def points(self) -> list[tuple[Call, int]]:
+        """The calls that strace has logged, and for each the numbers that it can be reached by.
+
+        strace counts in each thread anew: so the most that one thread has made of it.
+        """
+        most: dict[Call, int] = {}
+        for (_, call), times in Counter(self.calls()).items():
+            most[call] = max(times, most.get(call, 0))
+        return [(call, number + 1) for call, times in most.items() for number in range(times)]
+
+    def stored(self) -> list[Path]:
+        """Its segments by their final names, each of which is complete and right."""
+        found = sorted(self.segments.glob("*.txt"))
+        for path in found:
+            span = Layout(self.segment_bytes).planned(int(path.stem)).span
+            assert path.read_bytes() == b"".join(compute_bytes(span)), path
+        return found
+
+    def left(self) -> list[Path]:
+        """What builders leave that have not ended."""
+        return [path for path in self.segments.glob("*") if path.suffix in (".part", ".lock")]
+
+    def assert_clean(self) -> None:
+        """No segment is partial or wrong, and `verify` finds nothing."""
+        self.stored()
+        verified = self.run([sys.executable, "manage.py", "verify"])
+        assert (verified.returncode, verified.stderr) == (0, ""), verified.stdout
+
+    def assert_completes(self) -> None:
+        """The next populate fills it without a hand, leaves nothing else, and it is clean."""
+        populated = self.run(self.populate())
+        assert (populated.returncode, populated.stderr) == (0, "")
+        assert len(self.stored()) == self.planned
+        assert self.left() == []
+        self.assert_clean()
