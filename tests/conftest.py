@@ -83,9 +83,8 @@ class Server:
 
     def __init__(self, data_dir: Path, **variables: str) -> None:
         self.data_dir = data_dir
-        self.log = data_dir / "server.log"
-        migrated = manage(data_dir, "migrate", "--verbosity=0", **variables)
-        assert migrated.returncode == 0, migrated.stderr
+        # Beside the directory, which may be full, or read-only.
+        self.log = data_dir.with_name(f"{data_dir.name}.log")
         with (
             socket.create_server(("127.0.0.1", 0), backlog=1024) as listener,
             self.log.open("w") as log,

@@ -5,7 +5,7 @@ import shutil
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
@@ -13,13 +13,19 @@ from typing import NamedTuple
 from sequence.text.compute import compute_bytes
 from sequence.text.layout import Layout
 from sequence.text.span import Span
-from tests.conftest import run
+from tests.conftest import manage, run
+
+Injected = Callable[[str, int, str], None]
+"""What the fixture `injected` gives."""
 
 CHANGES = (
     *("write", "pwrite64", "ftruncate", "sync_file_range", "fsync", "fdatasync"),
     *("mkdir", "link", "rename", "unlink"),
 )
 """The system calls that change a data directory, or make a change durable."""
+
+AT_ONCE = 2
+"""How many stores a drill treats beside one another."""
 
 
 class Call(NamedTuple):
@@ -77,13 +83,18 @@ class Store:
         """What a command printed and returned, with its settings."""
         return run(command, self.data_dir, **self.variables)
 
-    def run_traced(
-        self, names: Iterable[str], command: list[str], *fault: str
-    ) -> subprocess.CompletedProcess[str]:
-        """What a command did under strace, which logs those of its calls beside the directory."""
+    def strace(self, names: Iterable[str], *fault: str) -> list[str]:
+        """The beginning of a command that has strace log such calls, beside the directory."""
         # Not with --seccomp-bpf, which loses the signals that are to be injected.
         what = ("-f", "-y", "-qq", f"--trace={','.join(names)}", f"--output={self.trace}")
-        return self.run(["strace", *what, *fault, *command])
+        return ["strace", *what, *fault]
+
+    def filled(self, data_dir: Path) -> "Store":
+        """A copy that was filled under strace, which has logged what it did."""
+        store = self.copy(data_dir)
+        filled = store.run([*store.strace((*CHANGES, "openat")), *store.populate()])
+        assert filled.returncode == 0, filled.stderr
+        return store
 
     def calls(self) -> list[tuple[str, Call]]:
         """The calls on its files that strace has logged, each with its thread."""
@@ -110,7 +121,7 @@ class Store:
         return found
 
     def left(self) -> list[Path]:
-        """What builders leave that have not ended."""
+        """What builders leave behind that have not ended."""
         return [path for path in self.segments.glob("*") if path.suffix in (".part", ".lock")]
 
     def assert_clean(self) -> None:
@@ -126,3 +137,11 @@ class Store:
         assert len(self.stored()) == self.planned
         assert self.left() == []
         self.assert_clean()
+
+
+def migrated(data_dir: Path, upto: int = 500, segment_bytes: int = 20_000) -> Store:
+    """An empty store with an index, of two segments when it is filled unless told otherwise."""
+    store = Store(data_dir, upto, segment_bytes)
+    data_dir.mkdir(exist_ok=True)
+    assert manage(data_dir, "migrate", "--verbosity=0", **store.variables).returncode == 0
+    return store

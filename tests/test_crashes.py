@@ -6,34 +6,22 @@ The rows are those of the list of faults: 26, 27, 28.
 import shutil
 import signal
 import subprocess
+import sys
 from collections import Counter
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
+from itertools import groupby
 from pathlib import Path
 from random import Random
 from time import monotonic, sleep
 
 import pytest
 
-from tests.conftest import ROOT, environment, manage
-from tests.faults import CHANGES, Call, Store
+from tests import oracle
+from tests.conftest import ROOT, environment, served
+from tests.faults import AT_ONCE, CHANGES, Call, Injected, Store, migrated
+from tests.test_serving import built_in
 
 pytestmark = pytest.mark.drill
-
-Injected = Callable[[str, int, str], None]
-
-AT_ONCE = 2
-"""How many stores are killed beside one another."""
-
-
-@pytest.fixture
-def made(tmp_path: Path) -> Store:
-    """An empty store with an index, to be copied for each kill."""
-    store = Store(tmp_path / "made", upto=500, segment_bytes=20_000)
-    store.data_dir.mkdir()
-    assert manage(store.data_dir, "migrate", "--verbosity=0").returncode == 0
-    return store
 
 
 def begin(store: Store) -> subprocess.Popen[bytes]:
@@ -62,15 +50,14 @@ def length_s(store: Store) -> float:
     ("kills", "upto", "segment_bytes"), [(100, 20_000, 1_000_000), (10, 100_000, 64 << 20)]
 )
 def test_a_populate_that_is_killed_at_any_moment_is_completed_by_the_next(
-    made: Store, injected: Injected, kills: int, upto: int, segment_bytes: int
+    tmp_path: Path, injected: Injected, kills: int, upto: int, segment_bytes: int
 ) -> None:
-    random, tmp_path = Random(4), made.data_dir.parent
-    whole = replace(made, upto=upto, segment_bytes=segment_bytes)
-    longest_s = length_s(whole.copy(tmp_path / "undisturbed"))
+    random, made = Random(4), migrated(tmp_path / "made", upto, segment_bytes)
+    longest_s = length_s(made.copy(tmp_path / "undisturbed"))
     shutil.rmtree(tmp_path / "undisturbed")
     killed = unfinished = 0
     while killed < kills:
-        store = whole.copy(tmp_path / "killed")
+        store = made.copy(tmp_path / "killed")
         process = begin(store)
         sleep(random.uniform(0, longest_s))
         process.kill()
@@ -90,12 +77,11 @@ def test_a_populate_that_is_killed_at_any_moment_is_completed_by_the_next(
 
 
 def test_a_populate_that_is_killed_at_any_call_is_completed_by_the_next(
-    made: Store, injected: Injected
+    tmp_path: Path, injected: Injected
 ) -> None:
-    tmp_path = made.data_dir.parent
-    undisturbed = made.copy(tmp_path / "undisturbed")
-    assert undisturbed.run_traced(CHANGES, undisturbed.populate()).returncode == 0
-    points = undisturbed.points()
+    made = migrated(tmp_path / "made")
+    undisturbed = made.filled(tmp_path / "undisturbed")
+    points = [(call, number) for call, number in undisturbed.points() if call.name in CHANGES]
     kills = Counter(call.name for call, _ in points)
     assert {"write", "pwrite64", "fsync", "fdatasync", "rename", "unlink"} <= set(kills)
     # Each COMMIT is one of them.
@@ -105,7 +91,7 @@ def test_a_populate_that_is_killed_at_any_call_is_completed_by_the_next(
         call, number = point
         store = made.copy(tmp_path / f"{call.name}-{Path(call.file).name}-{number}")
         fault = call.injected(store.data_dir, "signal=KILL", str(number))
-        killed = store.run_traced([call.name], store.populate(), *fault)
+        killed = store.run([*store.strace([call.name], *fault), *store.populate()])
         assert killed.returncode == -signal.SIGKILL, point
         store.assert_clean()
         store.assert_completes()
@@ -115,3 +101,44 @@ def test_a_populate_that_is_killed_at_any_call_is_completed_by_the_next(
         list(pool.map(kill, points))
     for name, times in kills.items():
         injected(f"kill -9 of a populate at each {name}", times, "all complete and clean")
+
+
+def test_rows_are_written_when_the_bytes_and_the_name_are_durable(tmp_path: Path) -> None:
+    undisturbed = migrated(tmp_path / "made").filled(tmp_path / "undisturbed")
+
+    def published(name: str) -> list[Call]:
+        part = f"segments/{name}.part"
+        return [
+            *(Call("write", part), Call("fsync", part), Call("rename", part)),
+            Call("fsync", "segments"),
+        ]
+
+    commits = Call("pwrite64", "index.sqlite3-wal")
+    expected = published("layout.json")
+    for path in undisturbed.stored():
+        expected += [*published(path.name), commits]
+    order = (call for _, call in undisturbed.calls() if call in expected)
+    assert [call for call, _ in groupby(order)] == expected
+
+
+def test_two_populates_and_a_server_under_load_build_each_segment_once(
+    tmp_path: Path, injected: Injected
+) -> None:
+    store = migrated(tmp_path / "data", upto=20_000, segment_bytes=1_000_000)
+    # As `prepopulate` does, but that the log tells of each segment that was built.
+    fill = "from sequence.populate import missing, populate; list(populate(missing(20_000), 4))"
+    command = [sys.executable, "manage.py", "shell", "--verbosity=0", f"--command={fill}"]
+    asked = [*range(1000, 20_001, 1000)] * 3
+    with served(store.data_dir, **store.variables) as server, ThreadPoolExecutor(8) as pool:
+        populates = [pool.submit(store.run, command) for _ in range(2)]
+        Random(4).shuffle(asked)
+        for sn, body in zip(
+            asked, pool.map(lambda sn: server.get(f"/?sn={sn}")[2], asked), strict=True
+        ):
+            assert body == oracle.text(0, sn)
+        logs = [populate.result().stderr for populate in populates]
+        logs.append(server.log.read_text())
+    assert sorted(built_in("".join(logs))) == list(range(store.planned))
+    store.assert_clean()
+    store.assert_completes()
+    injected("two populates at once, and a server under load", 1, "each segment built once; clean")
