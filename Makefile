@@ -20,7 +20,10 @@ test: .venv/develop .static/staticfiles.json ## install what the tests need and 
 	.venv/bin/coverage run -m pytest
 	.venv/bin/coverage report --skip-covered
 
-drill: .venv/develop .static/staticfiles.json ## the tests that take minutes, at 100,000 terms
+drill: .venv/develop .static/staticfiles.json ## the tests that take minutes; as root, they mount
+	@type strace >/dev/null 2>&1 || \
+	  { test "$$(id -u)" = 0 && apt-get update -qq && apt-get install -y -qq strace; } || \
+	  { echo "The drills inject faults with strace: install Debian's package of that name."; exit 1; }
 	.venv/bin/python -m pytest -m drill
 
 lint: .venv/develop ## ruff, mypy, and Django's own checks as deployed

@@ -9,7 +9,7 @@ import subprocess
 import sys
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
-from itertools import groupby
+from itertools import chain, groupby
 from pathlib import Path
 from random import Random
 from time import monotonic, sleep
@@ -124,21 +124,26 @@ def test_rows_are_written_when_the_bytes_and_the_name_are_durable(tmp_path: Path
 def test_two_populates_and_a_server_under_load_build_each_segment_once(
     tmp_path: Path, injected: Injected
 ) -> None:
-    store = migrated(tmp_path / "data", upto=20_000, segment_bytes=1_000_000)
+    store = migrated(tmp_path / "data", upto=40_000, segment_bytes=1_000_000)
     # As `prepopulate` does, but that the log tells of each segment that was built.
-    fill = "from sequence.populate import missing, populate; list(populate(missing(20_000), 4))"
+    fill = "from sequence.populate import missing, populate; list(populate(missing(40_000), 4))"
     command = [sys.executable, "manage.py", "shell", "--verbosity=0", f"--command={fill}"]
-    asked = [*range(1000, 20_001, 1000)] * 3
+    asked = [*range(1000, 20_001, 1000)] * 5
+    Random(4).shuffle(asked)
     with served(store.data_dir, **store.variables) as server, ThreadPoolExecutor(8) as pool:
         populates = [pool.submit(store.run, command) for _ in range(2)]
-        Random(4).shuffle(asked)
         for sn, body in zip(
             asked, pool.map(lambda sn: server.get(f"/?sn={sn}")[2], asked), strict=True
         ):
             assert body == oracle.text(0, sn)
-        logs = [populate.result().stderr for populate in populates]
-        logs.append(server.log.read_text())
-    assert sorted(built_in("".join(logs))) == list(range(store.planned))
+        ended = [populate.result() for populate in populates]
+        built = [built_in(log) for log in (server.log.read_text(), *(p.stderr for p in ended))]
+    assert [populate.returncode for populate in ended] == [0, 0]
+    assert all(built), "each of them has built some"
+    assert sorted(chain(*built)) == list(range(store.planned))
     store.assert_clean()
     store.assert_completes()
-    injected("two populates at once, and a server under load", 1, "each segment built once; clean")
+    shares = ", ".join(str(len(numbers)) for numbers in built)
+    injected(
+        "a server under load and two populates at once", 3, f"built {shares}, none twice; clean"
+    )
