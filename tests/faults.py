@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from sequence.text.compute import compute_bytes
-from sequence.text.layout import Layout
+from sequence.text.layout import Layout, segment_name
 from sequence.text.span import Span
 from tests.conftest import manage, run
 
@@ -65,9 +65,9 @@ class Store:
         return self.data_dir.with_name(f"{self.data_dir.name}.strace")
 
     @property
-    def planned(self) -> int:
-        """How many segments it is to have."""
-        return len(list(Layout(self.segment_bytes).numbers(Span(0, self.upto))))
+    def names(self) -> list[str]:
+        """The names of the segments that it is to have."""
+        return [*map(segment_name, Layout(self.segment_bytes).numbers(Span(0, self.upto)))]
 
     def copy(self, data_dir: Path) -> "Store":
         """Another one with the same content."""
@@ -134,8 +134,8 @@ class Store:
         """The next populate fills it without a hand, leaves nothing else, and it is clean."""
         populated = self.run(self.populate())
         assert (populated.returncode, populated.stderr) == (0, "")
-        assert len(self.stored()) == self.planned
-        assert self.left() == []
+        names = sorted(path.name for path in self.segments.iterdir())
+        assert names == [*self.names, "layout.json"]
         self.assert_clean()
 
 
