@@ -5,7 +5,8 @@ import shutil
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
@@ -69,10 +70,12 @@ class Store:
         """The names of the segments that it is to have."""
         return [*map(segment_name, Layout(self.segment_bytes).numbers(Span(0, self.upto)))]
 
-    def copy(self, data_dir: Path) -> "Store":
-        """Another one with the same content."""
+    @contextmanager
+    def copied(self, data_dir: Path) -> Iterator["Store"]:
+        """A copy, removed at the end; where something fails in it, it is left to be looked at."""
         shutil.copytree(self.data_dir, data_dir)
-        return replace(self, data_dir=data_dir)
+        yield replace(self, data_dir=data_dir)
+        shutil.rmtree(data_dir)
 
     def populate(self, workers: int = 1) -> list[str]:
         """The command that fills it. One worker makes its calls in the same order every time."""
@@ -88,13 +91,6 @@ class Store:
         # Not with --seccomp-bpf, which loses the signals that are to be injected.
         what = ("-f", "-y", "-qq", f"--trace={','.join(names)}", f"--output={self.trace}")
         return ["strace", *what, *fault]
-
-    def filled(self, data_dir: Path) -> "Store":
-        """A copy that was filled under strace, which has logged what it did."""
-        store = self.copy(data_dir)
-        filled = store.run([*store.strace((*CHANGES, "openat")), *store.populate()])
-        assert filled.returncode == 0, filled.stderr
-        return store
 
     def calls(self) -> list[tuple[str, Call]]:
         """The calls on its files that strace has logged, each with its thread."""
@@ -130,18 +126,34 @@ class Store:
         verified = self.run([sys.executable, "manage.py", "verify"])
         assert (verified.returncode, verified.stderr) == (0, ""), verified.stdout
 
-    def assert_completes(self) -> None:
-        """The next populate fills it without a hand, leaves nothing else, and it is clean."""
+    def assert_completes(self, remarks: str = "") -> None:
+        """The next populate fills it without a hand, leaves nothing else, and it is clean.
+
+        `remarks` is the pattern of what it may have to say.
+        """
         populated = self.run(self.populate())
-        assert (populated.returncode, populated.stderr) == (0, "")
+        assert populated.returncode == 0, populated.stderr
+        assert re.fullmatch(remarks, populated.stderr), populated.stderr
         names = sorted(path.name for path in self.segments.iterdir())
         assert names == [*self.names, "layout.json"]
         self.assert_clean()
 
 
-def migrated(data_dir: Path, upto: int = 500, segment_bytes: int = 20_000) -> Store:
-    """An empty store with an index, of two segments when it is filled unless told otherwise."""
-    store = Store(data_dir, upto, segment_bytes)
+def empty(data_dir: Path, upto: int = 500, segment_bytes: int = 20_000) -> Store:
+    """A store without anything in it; to be of two segments, unless told otherwise."""
     data_dir.mkdir(exist_ok=True)
+    return Store(data_dir, upto, segment_bytes)
+
+
+def migrated(data_dir: Path, upto: int = 500, segment_bytes: int = 20_000) -> Store:
+    """One that has an index."""
+    store = empty(data_dir, upto, segment_bytes)
     assert manage(data_dir, "migrate", "--verbosity=0", **store.variables).returncode == 0
+    return store
+
+
+def filled(store: Store) -> Store:
+    """The store, filled under strace, which has logged what that took."""
+    done = store.run([*store.strace((*CHANGES, "openat")), *store.populate()])
+    assert done.returncode == 0, done.stderr
     return store

@@ -16,7 +16,7 @@ import pytest
 
 from tests import oracle
 from tests.conftest import Server, served
-from tests.faults import AT_ONCE, CHANGES, Call, Injected, Store, migrated
+from tests.faults import AT_ONCE, CHANGES, Call, Injected, Store, empty, filled, migrated
 from tests.test_load import only_worker_of
 from tests.test_metrics import scraped, soon, value
 from tests.test_serving import SHA256, sha256_of
@@ -44,7 +44,7 @@ def test_a_populate_whose_disk_fails_at_any_call_says_so_or_goes_on(
     made = migrated(tmp_path / "made")
     points = [
         (call, number, error)
-        for call, number in made.filled(tmp_path / "undisturbed").points()
+        for call, number in filled(migrated(tmp_path / "undisturbed")).points()
         for at, error in enumerate(ERRORS)
         # Of those there are many.
         if call.name != "pwrite64" or number % 2 == at
@@ -52,17 +52,18 @@ def test_a_populate_whose_disk_fails_at_any_call_says_so_or_goes_on(
 
     def says_so(point: tuple[Call, int, str]) -> bool:
         call, number, error = point
-        store = made.copy(tmp_path / f"{call.name}-{Path(call.file).name}-{number}-{error}")
-        fault = call.injected(store.data_dir, f"error={error}", str(number))
-        failed = store.run([*store.strace([call.name], *fault), *store.populate()])
-        assert "(INJECTED)" in store.trace.read_text(), point
-        if failed.returncode:
-            assert_a_sentence(failed)
-        # But for what it was kept from removing.
-        assert call.name == "unlink" or store.left() == [], point
-        store.assert_clean()
-        store.assert_completes()
-        shutil.rmtree(store.data_dir)
+        with made.copied(
+            tmp_path / f"{call.name}-{Path(call.file).name}-{number}-{error}"
+        ) as store:
+            fault = call.injected(store.data_dir, f"error={error}", str(number))
+            failed = store.run([*store.strace([call.name], *fault), *store.populate()])
+            assert "(INJECTED)" in store.trace.read_text(), point
+            if failed.returncode:
+                assert_a_sentence(failed)
+            # But for what it was kept from removing.
+            assert call.name == "unlink" or store.left() == [], point
+            store.assert_clean()
+            store.assert_completes()
         return failed.returncode == 1
 
     with ThreadPoolExecutor(AT_ONCE) as pool:
@@ -186,13 +187,12 @@ def test_on_a_full_disk_a_populate_says_so_and_a_server_answers(
     tmp_path: Path, injected: Injected
 ) -> None:
     with disk(tmp_path / "data", "30m") as data_dir:
-        empty = Store(data_dir, upto=6000, segment_bytes=500_000)
+        store = empty(data_dir, upto=6000, segment_bytes=500_000)
         ballast = fill(data_dir)
-        assert_a_sentence(empty.run(empty.populate()))
+        assert_a_sentence(store.run(store.populate()))
         assert [path.name for path in data_dir.iterdir()] == ["ballast"]
         ballast.unlink()
 
-        store = migrated(data_dir, upto=6000, segment_bytes=500_000)
         before = prepopulated(store, 2000)
         ballast = fill(data_dir)
         assert_a_sentence(store.run(store.populate()))
