@@ -61,21 +61,33 @@ def _directory(name: str, default: Path) -> Path:
 
 def _kept_secret(path: Path) -> str:
     """The secret in the file, which is made, for its owner's eyes only, where it is missing."""
-    if not path.exists():
-        made = path.with_name(f"{path.name}.{os.getpid()}")
-        try:
-            made.touch(mode=0o600)
-            made.write_text(secrets.token_urlsafe(64))
-            # A link, unlike a rename, leaves the secret of a process that was faster.
-            with suppress(FileExistsError):
-                path.hardlink_to(made)
+    try:
+        if not path.exists():
+            _make_secret(path)
+        return path.read_text()
+    except OSError as error:
+        sys.exit(
+            f"DJANGO_SECRET_KEY is unset, and {path} cannot be kept ({error.strerror}); "
+            "set it to at least 50 random characters."
+        )
+
+
+def _make_secret(path: Path) -> None:
+    """Writes a secret to the file, unless another process does; raises OSError."""
+    made = path.with_name(f"{path.name}.{os.getpid()}")
+    try:
+        made.touch(mode=0o600)
+        with made.open("w") as file:
+            file.write(secrets.token_urlsafe(64))
+            file.flush()
+            # Else a power cut may leave the name and not the secret, which nothing accepts.
+            os.fsync(file.fileno())
+        # A link, unlike a rename, leaves the secret of a process that was faster.
+        with suppress(FileExistsError):
+            path.hardlink_to(made)
+    finally:
+        with suppress(OSError):
             made.unlink()
-        except OSError as error:
-            sys.exit(
-                f"DJANGO_SECRET_KEY is unset, and {path} cannot be written ({error.strerror}); "
-                "set it to at least 50 random characters."
-            )
-    return path.read_text()
 
 
 # The product's own settings: sequence/conf.py describes them.

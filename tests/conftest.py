@@ -93,8 +93,13 @@ def replace_index(path: Path, content: bytes | None) -> None:
 
 def manage(data_dir: Path, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
     """What `manage.py` printed and returned, as a process of its own."""
+    return run([sys.executable, "manage.py", *arguments], data_dir, **variables)
+
+
+def run(command: list[str], data_dir: Path, **variables: str) -> subprocess.CompletedProcess[str]:
+    """What a command that uses this data directory printed and returned."""
     return subprocess.run(
-        [sys.executable, "manage.py", *arguments],
+        command,
         cwd=ROOT,
         env=environment(data_dir, **variables),
         capture_output=True,
@@ -115,9 +120,8 @@ class Server:
 
     def __init__(self, data_dir: Path, **variables: str) -> None:
         self.data_dir = data_dir
-        self.log = data_dir / "server.log"
-        migrated = manage(data_dir, "migrate", "--verbosity=0", **variables)
-        assert migrated.returncode == 0, migrated.stderr
+        # Beside the directory, which may be full, or read-only.
+        self.log = data_dir.with_name(f"{data_dir.name}.log")
         with (
             socket.create_server(("127.0.0.1", 0), backlog=1024) as listener,
             self.log.open("w") as log,

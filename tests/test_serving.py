@@ -41,7 +41,12 @@ def crc_of(server: Server, target: str) -> tuple[int, int, int]:
 
 def built_segments(server: Server) -> list[int]:
     """The segments that the server says it built, in the order of the log."""
-    return [int(number) for number in re.findall(r"Built segment (\d+):", server.log.read_text())]
+    return built_in(server.log.read_text())
+
+
+def built_in(log: str) -> list[int]:
+    """The segments that were built, as a log tells, in its order."""
+    return [int(number) for number in re.findall(r"Built segment (\d+):", log)]
 
 
 def test_a_hundred_thousand_terms_are_right_cold_and_warm(serve: Serve) -> None:
