@@ -30,7 +30,10 @@ class Vandal:
 
     def strike(self) -> None:
         """Damages one segment."""
-        path = self.rng.choice(sorted(self.segments.glob("*.txt")))
+        paths = sorted(self.segments.glob("*.txt"))
+        if not paths:
+            return  # all are deleted, behind the reader
+        path = self.rng.choice(paths)
         how = self.rng.choice(["cut", "deleted", "changed in a bit"])
         try:
             self._damage(path, how)
