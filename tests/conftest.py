@@ -50,8 +50,10 @@ def idle() -> None:
     from sequence import build, coded, index
 
     for background in (coded.coders, build.builders, index.restorers):
-        for future in list(background._under_way.values()):
-            future.exception(60)
+        # What is being made may have more made.
+        while futures := list(background._under_way.values()):
+            for future in futures:
+                future.exception(60)
 
 
 @pytest.fixture
