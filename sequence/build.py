@@ -6,6 +6,8 @@ from concurrent.futures import Future
 from functools import cache, partial
 from pathlib import Path
 
+from django.dispatch import receiver
+
 from sequence import budget, conf, index, models
 from sequence.background import Background
 from sequence.errors import LayoutMismatch
@@ -157,10 +159,29 @@ def unindexed() -> list[int]:
 
 
 def take_in() -> None:
-    """Has the rows of such segments written, one after another: as after the loss of an index."""
+    """Brings files and rows together again, as after the loss of an index.
+
+    Has the rows of segments written that have none, one after another. Coded ones without a row
+    are removed, as they take room that nobody counts.
+    """
     with dispensable("Looking for segments without rows"):
+        for name in _coded_without_rows():
+            with store().sole_builder(name):
+                if not CodedSegment.objects.filter(name=name).exists():
+                    store().remove(name)
         for number in unindexed():
             _attempt(build, number)
+
+
+def _coded_without_rows() -> list[str]:
+    rows = set(CodedSegment.objects.values_list("name", flat=True))
+    numbers = ((name, segment_number(name)) for name in store().names())
+    return [n for n, k in numbers if k is not None and n != segment_name(k) and n not in rows]
+
+
+@receiver(index.restored)
+def _take_in_soon(**_: object) -> None:
+    index.restorers.soon("take in", take_in)
 
 
 def sweep() -> None:

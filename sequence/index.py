@@ -11,6 +11,7 @@ from django.apps import apps
 from django.contrib.auth import get_user_model
 from django.core.management import call_command
 from django.db import DatabaseError, connection
+from django.dispatch import Signal
 
 from sequence import conf
 from sequence.background import Background
@@ -29,6 +30,9 @@ say, or another process that writes, is something else."""
 _MAGIC = b"SQLite format 3\0"
 """SQLite's file format, section 1.3.1."""
 
+restored = Signal()
+"""Sent when an index that failed has been made anew, empty."""
+
 restorers = Background(1, "index")
 
 
@@ -46,7 +50,12 @@ def dispensable(what: str) -> Iterator[None]:
         log.error("%s failed: the index says: %s", what, error)
         # Opened again, it may be another file.
         connection.close()
-        restorers.soon("index", restore)
+        restorers.soon("index", _restore_and_tell)
+
+
+def _restore_and_tell() -> None:
+    if restore():
+        restored.send(None)
 
 
 def fault(check: str = "quick_check") -> str | None:

