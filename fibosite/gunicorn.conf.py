@@ -98,10 +98,10 @@ def post_worker_init(worker: Worker) -> None:
 
     Segments that the index does not know of are taken in, and counts are written.
     """
-    from sequence import build, index, usage
+    from sequence import index, upkeep, usage
 
     usage.write_now_and_then()
-    index.restorers.soon("take in", build.take_in)
+    index.restorers.soon("take in", upkeep.take_in)
 
 
 def worker_exit(server: Arbiter, worker: Worker) -> None:

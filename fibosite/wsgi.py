@@ -17,7 +17,7 @@ if errors := [message for message in run_checks() if message.is_serious()]:
     sys.exit("\n".join(str(error.msg) for error in errors))
 try:
     # Not before Django is set up.
-    from sequence.build import prepare
+    from sequence.upkeep import prepare
 
     prepare()
 except (OSError, DatabaseError) as error:

@@ -6,24 +6,16 @@ from concurrent.futures import Future
 from functools import cache, partial
 from pathlib import Path
 
-from django.dispatch import receiver
-
-from sequence import budget, conf, index, models
+from sequence import budget, conf, models
 from sequence.background import Background
 from sequence.errors import LayoutMismatch
 from sequence.index import dispensable
-from sequence.models import CodedSegment, Segment
+from sequence.models import Segment
 from sequence.store.checksum import BLOCK_BYTES, CHECKSUM_BYTES, BlockChecksums
 from sequence.store.directory import SegmentDirectory
 from sequence.text import adder
 from sequence.text.compute import compute
-from sequence.text.layout import (
-    SEGMENT_SUFFIX,
-    Layout,
-    Planned,
-    segment_name,
-    segment_number,
-)
+from sequence.text.layout import Layout, Planned, segment_name
 from sequence.text.span import Piece
 
 log = logging.getLogger(__name__)
@@ -135,68 +127,18 @@ def found(number: int) -> Segment | None:
 
 def soon(number: int) -> Future[Segment | None]:
     """The segment of that number, when it has been built; None where the store cannot take it."""
-    return builders.soon(segment_name(number), partial(_attempt, build, number))
+    return builders.soon(segment_name(number), partial(attempt, build, number))
 
 
 def mend_soon(number: int) -> None:
     """Has the segment mended in the background, where there is room for it."""
     # None for one that was pruned while it was read.
     if budget.keeps(number):
-        builders.soon(f"mend {number}", partial(_attempt, mend, number))
+        builders.soon(f"mend {number}", partial(attempt, mend, number))
 
 
-def _attempt(make: Callable[[int], Segment], number: int) -> Segment | None:
+def attempt(make: Callable[[int], Segment], number: int) -> Segment | None:
+    """What is made of the number, or None where that fails: answers can do without."""
     with dispensable(f"Storing segment {number}"):
         return make(number)
     return None
-
-
-def unindexed() -> list[int]:
-    """The numbers of the segments whose files are there and whose rows are not."""
-    files, rows = store().names(), set(Segment.objects.values_list("number", flat=True))
-    numbers = (segment_number(name) for name in files if name.endswith(SEGMENT_SUFFIX))
-    return sorted(n for n in numbers if n is not None and n not in rows and budget.keeps(n))
-
-
-def take_in() -> None:
-    """Brings files and rows together again, as after the loss of an index.
-
-    Has the rows of segments written that have none, one after another. Coded ones without a row
-    are removed, as they take room that nobody counts.
-    """
-    with dispensable("Looking for segments without rows"):
-        for name in _coded_without_rows():
-            with store().sole_builder(name):
-                if not CodedSegment.objects.filter(name=name).exists():
-                    store().remove(name)
-        for number in unindexed():
-            _attempt(build, number)
-
-
-def _coded_without_rows() -> list[str]:
-    rows = set(CodedSegment.objects.values_list("name", flat=True))
-    numbers = ((name, segment_number(name)) for name in store().names())
-    return [n for n, k in numbers if k is not None and n != segment_name(k) and n not in rows]
-
-
-@receiver(index.restored)
-def _take_in_soon(**_: object) -> None:
-    index.restorers.soon("take in", take_in)
-
-
-def sweep() -> None:
-    """Removes what builders left behind that died; those at work are let be."""
-    for name in store().abandoned():
-        rows = (Segment.objects.filter(name=name), CodedSegment.objects.filter(name=name))
-        # Complete, perhaps, but not in the index yet; it can be made again.
-        if name in store().names() and not any(found.exists() for found in rows):
-            store().remove(name)
-
-
-def prepare() -> None:
-    """Makes the index where it is missing or damaged, and sweeps the store: before a start.
-
-    Raises OSError and DatabaseError where that cannot be written.
-    """
-    index.restore()
-    sweep()

@@ -11,7 +11,7 @@ from django.db import DatabaseError, transaction
 from django.db.models import BinaryField, QuerySet
 from django.db.models.functions import Cast
 
-from sequence import build, coded, conf, index, models
+from sequence import build, coded, conf, index, models, upkeep
 from sequence.background import in_thread
 from sequence.coding import CODINGS
 from sequence.models import CodedSegment, Segment, Term
@@ -67,7 +67,7 @@ def mend_faults() -> None:
     with transaction.atomic():
         for _, rows in _rows_of_nothing():
             models.delete(rows)
-    build.sweep()
+    upkeep.sweep()
 
 
 def _rows_of_nothing() -> list[tuple[str, QuerySet[Any]]]:

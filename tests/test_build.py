@@ -7,7 +7,7 @@ import pytest
 from django.db import OperationalError
 from pytest_django.fixtures import Settings
 
-from sequence import build, coded, conf, models
+from sequence import build, coded, conf, models, upkeep
 from sequence.background import in_thread
 from sequence.build import soon, store
 from sequence.coding import ZSTD
@@ -121,9 +121,9 @@ def test_all_segments_without_rows_are_taken_in(data_dir: Path) -> None:
     for number in (0, 1, 2, 30):
         build.build(number)
     models.remove(Segment.objects.exclude(number=1))
-    build.take_in()
+    upkeep.take_in()
     assert [segment.number for segment in Segment.objects.all()] == [0, 1, 2, 30]
-    assert build.unindexed() == []
+    assert upkeep.unindexed() == []
 
 
 def test_coded_segments_without_rows_are_removed(data_dir: Path) -> None:
@@ -131,7 +131,7 @@ def test_coded_segments_without_rows_are_removed(data_dir: Path) -> None:
     assert kept
     assert lost
     CodedSegment.objects.filter(name=lost.name).delete()
-    build.take_in()
+    upkeep.take_in()
     assert kept.name in build.store().names()
     assert lost.name not in build.store().names()
 

@@ -16,7 +16,7 @@ LAYERS = [
     {"budget", "index"},
     {"usage"},
     {"build"},
-    {"healing"},
+    {"healing", "upkeep"},
     {"coded", "metrics"},
     {"populate", "stream", "verify", "prune", "plots"},
     {"coded_stream", "describe"},

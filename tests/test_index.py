@@ -11,7 +11,7 @@ from django.contrib.auth.models import User
 from django.db import DatabaseError, connection
 from django.test import Client
 
-from sequence import build, index
+from sequence import build, index, upkeep
 from sequence.models import Segment
 from tests import oracle
 from tests.conftest import idle, replace_index
@@ -68,8 +68,8 @@ def test_a_start_takes_in_the_files_as_they_are(own_index: Path, damage: Damage)
         build.build(number)
     files = {path: path.stat().st_mtime_ns for path in build.store().path.iterdir()}
     replace_index(own_index, damage(content_of(own_index)))
-    build.prepare()
-    build.take_in()
+    upkeep.prepare()
+    upkeep.take_in()
     assert index.fault("integrity_check") is None
     assert [segment.number for segment in Segment.objects.all()] == list(range(5))
     assert {path: path.stat().st_mtime_ns for path in build.store().path.iterdir()} == files

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from sequence import build, conf, populate
+from sequence import build, conf, populate, upkeep
 from sequence.models import Segment, Term
 from sequence.text.span import Span
 from tests import oracle
@@ -52,5 +52,5 @@ def test_leftovers_of_the_dead_are_swept(data_dir: Path) -> None:
     # Published, and then the builder died before the rows were written.
     (segments / "00000001.txt").write_bytes(oracle.text(*conf.layout().terms(1)))
     (segments / "00000001.txt.lock").touch()
-    build.prepare()
+    upkeep.prepare()
     assert sorted(path.name for path in segments.iterdir()) == ["00000000.txt", "layout.json"]

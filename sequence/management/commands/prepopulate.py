@@ -10,11 +10,12 @@ from django.core.management.base import BaseCommand, CommandError
 from tqdm import tqdm
 
 from sequence import budget, conf
-from sequence.build import BUILDERS, prepare
+from sequence.build import BUILDERS
 from sequence.management.sentences import errors_as_sentences
 from sequence.models import Segment
 from sequence.populate import missing, populate
 from sequence.text.layout import offset
+from sequence.upkeep import prepare
 
 
 class Command(BaseCommand):

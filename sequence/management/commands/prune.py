@@ -6,9 +6,9 @@ from typing import Any
 from django.core.management.base import BaseCommand
 from tqdm import tqdm
 
-from sequence.build import prepare
 from sequence.management.sentences import errors_as_sentences
 from sequence.prune import prune, surplus
+from sequence.upkeep import prepare
 
 
 class Command(BaseCommand):
