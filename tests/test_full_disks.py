@@ -174,11 +174,13 @@ def test_everything_is_right_on_a_disk_that_is_too_small(
             assert "No space left on device" in server.log.read_text()
             for sn in (0, 10, 1000, 20_000):
                 assert server.get(f"/?sn={sn}")[2] == oracle.text(0, sn)
-            assert store.left() == []
+            # What cannot be stored is tried beside the answers.
+            soon(0, lambda: len(store.left()))
             assert len(store.stored()) < 2
             ballast.unlink()
             assert server.get("/?sn=40000")[0] == 200
-            assert set(range(3)) <= {int(path.stem) for path in store.stored()}
+            soon(3, lambda: len({0, 1, 2} & {int(path.stem) for path in store.stored()}))
+            soon(0, lambda: len(store.left()))
         store.assert_clean()
     injected(
         "a disk of 300 MB for 1 GB", 1, "the right hash, no leftovers, stores when there is room"
@@ -202,7 +204,8 @@ def test_on_a_full_disk_a_populate_says_so_and_a_server_answers(
         with served(data_dir, **store.variables) as server:
             for sn in (100, 2000, 6000):
                 assert server.get(f"/?sn={sn}")[2] == oracle.text(0, sn)
-            assert (store.left(), store.stored()) == ([], before)
+            soon(0, lambda: len(store.left()))
+            assert store.stored() == before
             ballast.unlink()
             assert server.get("/?sn=6000")[2] == oracle.text(0, 6000)
             soon(len(store.names), lambda: len(list(store.segments.glob("*.txt"))))
