@@ -21,7 +21,7 @@ test: .venv/develop .venv/packages .static/staticfiles.json ## install what the 
 	.venv/bin/coverage report --skip-covered
 
 drill: .venv/develop .venv/packages .static/staticfiles.json ## the tests that take minutes; as root, they mount
-	.venv/bin/python -m pytest -m drill $(DRILLS)
+	.venv/bin/python -m pytest -m drill
 
 lint: .venv/develop ## ruff, mypy, and Django's own checks as deployed
 	.venv/bin/ruff check .
