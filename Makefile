@@ -16,11 +16,11 @@ serve: .static/staticfiles.json ## install, populate the first terms and serve o
 populate: .venv/serve ## store the first 100,000 terms, or UPTO=N
 	$(MANAGE) prepopulate --upto $(UPTO)
 
-test: .venv/develop .venv/packages .static/staticfiles.json ## install what the tests need and run them all
+test: .venv/develop .venv/browser .static/staticfiles.json ## install what the tests need and run them all
 	.venv/bin/coverage run -m pytest
 	.venv/bin/coverage report --skip-covered
 
-drill: .venv/develop .venv/packages .static/staticfiles.json ## the tests that take minutes; as root, they mount
+drill: .venv/develop .venv/faults .static/staticfiles.json ## the tests that take minutes; as root, they mount
 	.venv/bin/python -m pytest -m drill
 
 lint: .venv/develop ## ruff, mypy, and Django's own checks as deployed
@@ -58,15 +58,21 @@ clean: ## remove what make made, but for the data
 	.venv/bin/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
 	@touch $@
 
-# The browser, the clients whose lines the pages show, and what injects faults.
-.venv/packages: | .venv/bin/python
-	@for name in chromium curl wget aria2c zstd jq strace faketime nginx; do \
-	  PATH="$$PATH:/usr/sbin" command -v $$name >/dev/null || missing="$$missing $$name"; done; \
-	  missing=$$(echo "$$missing" | sed 's/aria2c/aria2/; s/nginx/nginx-light/'); \
+# Installs Debian's packages for those programs that are missing; program:package where they differ.
+define debian
+	@for each in $(1); do PATH="$$PATH:/usr/sbin" command -v $${each%:*} >/dev/null || \
+	    missing="$$missing $${each#*:}"; done; \
 	  test -z "$$missing" || \
 	  { test "$$(id -u)" = 0 && apt-get update -qq && apt-get install -y -qq $$missing; } || \
-	  { echo "The tests need Debian's packages$$missing."; exit 1; }
+	  { echo "This needs Debian's packages$$missing."; exit 1; }
 	@touch $@
+endef
+
+.venv/browser: | .venv/bin/python
+	$(call debian,chromium curl wget)
+
+.venv/faults: | .venv/browser
+	$(call debian,aria2c:aria2 zstd jq strace faketime nginx:nginx-light)
 
 .static/staticfiles.json: .venv/serve $(shell find sequence/static -type f 2>/dev/null)
 	$(MANAGE) collectstatic --no-input --clear --verbosity 0
