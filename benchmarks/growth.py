@@ -136,7 +136,8 @@ def main() -> None:
 
 def median(costs: list[Cost], name: str) -> float:
     """The median of that cost."""
-    return statistics.median(cost._asdict()[name] for cost in costs)
+    found: list[float] = [getattr(cost, name) for cost in costs]
+    return statistics.median(found)
 
 
 if __name__ == "__main__":
