@@ -7,7 +7,9 @@ import sys
 from argparse import ArgumentParser
 from datetime import UTC, datetime
 from pathlib import Path
+from time import monotonic
 
+import psutil
 from bench import JUDGED, ROOT
 
 TOPICS = (
@@ -28,16 +30,28 @@ TOPICS = (
 RESULTS = ROOT / "benchmarks" / "results"
 
 
-def run(topic: str, options: list[str]) -> str:
+QUIET_PERCENT = 10
+
+
+def wait_for_quiet(patience_s: float) -> str:
+    """Returns, in a sentence, how busy others keep the machine, once it is quiet or time is up."""
+    stop = monotonic() + patience_s
+    # Not the load, which would tell for minutes of the benchmark before.
+    while (busy := psutil.cpu_percent(interval=3)) > QUIET_PERCENT and monotonic() < stop:
+        pass
+    return f"\nOthers kept the processors {busy:.0f}% busy when this began.\n"
+
+
+def run(topic: str, options: list[str], patience_s: float) -> str:
     """What the benchmark prints, which is shown meanwhile."""
     command = [sys.executable, str(ROOT / "benchmarks" / f"{topic}.py"), *options]
-    printed = ""
+    quiet, printed = wait_for_quiet(patience_s), ""
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout
         for line in process.stdout:
             print(line, end="", flush=True)
             printed += line
-    return printed if process.returncode == 0 else f"{printed}\n# {topic} failed\n"
+    return printed + quiet + (f"\n# {topic} failed\n" if process.returncode else "")
 
 
 def judged(topic: str, printed: str) -> list[str]:
@@ -68,6 +82,9 @@ def main() -> None:
     parser = ArgumentParser(description=__doc__)
     parser.add_argument("topics", nargs="*", metavar="topic", help=", ".join(TOPICS))
     parser.add_argument("--rounds", type=int, help="in place of each benchmark's own")
+    parser.add_argument(
+        "--patience", type=float, default=60, help="seconds to wait for a quiet machine, each time"
+    )
     options = parser.parse_args()
     assert set(options.topics) <= set(TOPICS), f"The topics are {', '.join(TOPICS)}."
 
@@ -76,7 +93,7 @@ def main() -> None:
     path = RESULTS / f"{datetime.now(UTC):%Y-%m-%d-%H%M}.md"
     printed: dict[str, str] = {}
     for topic in options.topics or TOPICS:
-        printed[topic] = run(topic, [*given, "--plots"])
+        printed[topic] = run(topic, [*given, "--plots"], options.patience)
         write(path, command, printed)
     print(f"\nThis is kept in {path.relative_to(ROOT)}.")
     sys.exit(any(text.endswith(" failed\n") for text in printed.values()))
