@@ -1,5 +1,6 @@
 """Compares small requests with the original's algorithm in Flask under the same gunicorn settings,
-alone and beside long streams; then the digits of single terms with small requests.
+alone and beside long streams, and alone with a bare function; then the digits of single terms with
+small requests.
 
 The original is given the texts of all terms, which would take it minutes to make.
 """
@@ -40,7 +41,7 @@ control_socket_disable = True
 """
 STREAMS, STREAM_BYTES_PER_S = 8, 20_000_000
 ALONE, BESIDE = "alone", f"beside {STREAMS} streams"
-OURS, ORIGINAL = "ours", "the original"
+OURS, ORIGINAL, BARE = "ours", "the original", "a bare function"
 TERM_NUMBERS = (10, TERMS // 2, TERMS - 1)
 
 Measured = dict[str, list[list[Answers]]]
@@ -103,18 +104,18 @@ def main() -> None:
         data = new_store(scratch / "data", TERMS)
         join(data, scratch / "text")
         (scratch / "original.conf.py").write_text(ORIGINAL_CONF)
-        original = served(
-            scratch / "original",
-            config=str(scratch / "original.conf.py"),
-            ORIGINAL_TEXT=str(scratch / "text"),
-        )
-        ports = {
-            OURS: running.enter_context(served(data)).port,
-            ORIGINAL: running.enter_context(original).port,
+        conf = str(scratch / "original.conf.py")
+        text = str(scratch / "text")
+        sides = {
+            OURS: served(data),
+            ORIGINAL: served(scratch / "original", config=conf, ORIGINAL_TEXT=text),
         }
+        ports = {name: running.enter_context(side).port for name, side in sides.items()}
+        bare = running.enter_context(served(scratch / "bare", "bare:app", config=conf))
         assert len({get(port, "/?sn=5000") for port in ports.values()}) == 1
         heading()
         company = in_company(ports, options.rounds)
+        limit = {BARE: [together(bare.port) for _ in range(options.rounds)]}
         terms = single_terms(ports[OURS], options.rounds)
 
     targets = []
@@ -126,18 +127,19 @@ def main() -> None:
             Target(f"the original's requests/s, {what}", more, at_least=1.5),
             Target(f"the original's p99, {what}", later, at_most=1),
         ]
+    show(f"`sn=20` on {CLIENTS} connections, the limit", limit)
     show(f"Single terms on {CLIENTS} connections", terms)
     for name in list(terms)[1:]:
         longer = ratios(rates(terms, SMALL), rates(terms, name))
         targets.append(Target(f"`{name}` takes as long as a small request", longer, at_most=1.5))
     judge(*targets)
     if options.plots:
-        sides = {
+        drawn = {
             f"{what}: {side}": rates(found, side)
-            for what, found in company.items()
+            for what, found in ({"limit": limit} | company).items()
             for side in found
         }
-        plots.bars("small_requests", "sn=20 under the same gunicorn settings", sides, "requests/s")
+        plots.bars("small_requests", "sn=20 under the same gunicorn settings", drawn, "requests/s")
 
 
 if __name__ == "__main__":
