@@ -35,7 +35,7 @@ format: .venv/develop ## let ruff lay out the code
 	.venv/bin/ruff check --fix .
 
 bench: .venv/bench .static/staticfiles.json ## measure all topics, or TOPIC=name, into benchmarks/results and docs/plots
-	.venv/bin/python benchmarks/run.py $(TOPIC)
+	.venv/bin/python benchmarks/run.py $(TOPIC) $(if $(ROUNDS),--rounds=$(ROUNDS))
 
 clean: ## remove what make made, but for the data
 	rm -rf .venv .static .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage

@@ -89,7 +89,9 @@ def main() -> None:
     assert set(options.topics) <= set(TOPICS), f"The topics are {', '.join(TOPICS)}."
 
     given = [f"--rounds={options.rounds}"] if options.rounds else []
-    command = " ".join(["make bench", *(f"TOPIC={topic}" for topic in options.topics), *given])
+    named = [f'TOPIC="{" ".join(options.topics)}"'] if options.topics else []
+    chosen = [f"ROUNDS={options.rounds}"] if options.rounds else []
+    command = " ".join(["make bench", *named, *chosen])
     path = RESULTS / f"{datetime.now(UTC):%Y-%m-%d-%H%M}.md"
     printed: dict[str, str] = {}
     for topic in options.topics or TOPICS:
