@@ -34,9 +34,8 @@ format: .venv/develop ## let ruff lay out the code
 	.venv/bin/ruff format .
 	.venv/bin/ruff check --fix .
 
-bench: .venv/develop ## measure; the results are printed
-	for name in making_text populate cold_stream cold_window warm_stream formats mixed_load memory range_header; do \
-	  .venv/bin/python benchmarks/$$name.py || exit 1; done
+bench: .venv/bench .static/staticfiles.json ## measure all topics, or TOPIC=name, into benchmarks/results and docs/plots
+	.venv/bin/python benchmarks/run.py $(TOPIC) $(if $(ROUNDS),--rounds=$(ROUNDS))
 
 clean: ## remove what make made, but for the data
 	rm -rf .venv .static .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage
@@ -56,6 +55,10 @@ clean: ## remove what make made, but for the data
 
 .venv/develop: requirements-dev.txt .venv/serve
 	.venv/bin/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	@touch $@
+
+.venv/bench: benchmarks/requirements.txt .venv/develop
+	.venv/bin/python -m pip install --quiet --disable-pip-version-check -r benchmarks/requirements.txt
 	@touch $@
 
 # Installs Debian's packages for those programs that are missing; program:package where they differ.

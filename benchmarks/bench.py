@@ -1,8 +1,10 @@
-"""What the benchmarks share: sides measured in turn, medians, ratios, and where they ran."""
+"""What the benchmarks share: sides measured in turn, ratios, targets, and where they ran."""
 
 import hashlib
+import math
 import os
 import platform
+import shutil
 import socket
 import statistics
 import subprocess
@@ -15,6 +17,7 @@ from datetime import UTC, datetime
 from http.client import HTTPConnection
 from pathlib import Path
 from time import perf_counter
+from typing import NamedTuple
 
 import psutil
 
@@ -26,7 +29,7 @@ TEXT_BYTES = 1_045_042_806
 TEXT_SHA256 = "5942de99973c024e6d435cb587078b2cfbc673d387644bdc7f6cd47383852c8f"
 WHOLE = f"/?sn={TERMS}"
 
-GUNICORN = (sys.executable, "-m", "gunicorn", "--config=fibosite/gunicorn.conf.py")
+CONFIG = "fibosite/gunicorn.conf.py"
 
 WRITE_AND_SYNC = """
 import os, sys
@@ -46,7 +49,20 @@ def parser(description: str | None, rounds: int) -> ArgumentParser:
     result.add_argument(
         "--directory", type=Path, help="where to make the scratch directory, on the disk to measure"
     )
+    result.add_argument("--plots", action="store_true", help="draw the plots in docs/plots")
     return result
+
+
+def program(name: str, package: str) -> str:
+    """The path of a peer's program; Debian's package is installed where it is missing."""
+    path = f"{os.environ['PATH']}:/usr/sbin"
+    if not shutil.which(name, path=path):
+        assert os.geteuid() == 0, f"{name} is missing: install Debian's package {package}."
+        for arguments in (["update", "-qq"], ["install", "-y", "-qq", package]):
+            subprocess.run(["apt-get", *arguments], stdout=subprocess.DEVNULL, check=True)  # noqa: S607
+    found = shutil.which(name, path=path)
+    assert found, name
+    return found
 
 
 @contextmanager
@@ -91,6 +107,49 @@ def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> 
     for cells in (columns, ["---"] * len(columns), *rows):
         print(f"| {' | '.join(cells)} |")
     sys.stdout.flush()
+
+
+def ratios(over: Sequence[float], under: Sequence[float]) -> list[float]:
+    """How many times one side's figures are the other's, round by round."""
+    return [a / b for a, b in zip(over, under, strict=True)]
+
+
+class Target(NamedTuple):
+    """What issue 6 asks of a figure, and what each round found: a ratio where no unit is named."""
+
+    what: str
+    found: Sequence[float]
+    at_least: float = -math.inf
+    at_most: float = math.inf
+    unit: str = "times"
+
+    def meets(self, figure: float) -> bool:
+        """Whether the figure is within the target."""
+        return self.at_least <= figure <= self.at_most
+
+    def row(self) -> list[str]:
+        """The cells of its row in `judge`'s table."""
+        middle = statistics.median(self.found)
+        if self.meets(middle):
+            reached = "yes"
+        else:
+            reached = "in some rounds" if any(map(self.meets, self.found)) else "no"
+        asked = (
+            f"at most {self.at_most:g}"
+            if math.isfinite(self.at_most)
+            else f"at least {self.at_least:g}"
+        )
+        spread = f"{min(self.found):.3g} – {max(self.found):.3g}"
+        return [self.what, f"{asked} {self.unit}", f"{middle:.3g}", spread, reached]
+
+
+JUDGED = "Against the targets"
+
+
+def judge(*targets: Target) -> None:
+    """Prints a table: each target, the median of what was measured, the spread, and the verdict."""
+    columns = ["figure", "target", "measured", "from – to", "reached"]
+    table(JUDGED, columns, [target.row() for target in targets])
 
 
 def report(title: str, taken: Mapping[str, list[float]], against: str, nbytes: int) -> None:
@@ -139,7 +198,8 @@ def heading() -> None:
         f"`python benchmarks/{' '.join([Path(sys.argv[0]).name, *sys.argv[1:]])}` at {revision}; "
     )
     print(f"{os.cpu_count()} × {cpu}, {platform.system()} {platform.release()}, ")
-    print(f"Python {platform.python_version()}", flush=True)
+    load = f"{os.getloadavg()[0]:.2f}"
+    print(f"Python {platform.python_version()}; load before {load}", flush=True)
 
 
 def environment(data_dir: Path, **variables: str) -> dict[str, str]:
@@ -149,12 +209,12 @@ def environment(data_dir: Path, **variables: str) -> dict[str, str]:
     return kept | {"FIBO_DATA_DIR": str(data_dir)} | variables
 
 
-def manage(data_dir: Path, *arguments: str) -> None:
+def manage(data_dir: Path, *arguments: str, **variables: str) -> None:
     """Runs `manage.py` as a process of its own."""
     subprocess.run(
         [sys.executable, "manage.py", *arguments],
         cwd=ROOT,
-        env=environment(data_dir),
+        env=environment(data_dir, **variables),
         stdout=subprocess.DEVNULL,
         check=True,
     )
@@ -184,7 +244,7 @@ def write_and_sync(path: Path) -> float:
 
 
 class Server:
-    """A running gunicorn."""
+    """A running server."""
 
     def __init__(self, port: int, process: subprocess.Popen[bytes]) -> None:
         self.port, self.process = port, process
@@ -193,36 +253,61 @@ class Server:
         """Its worker processes."""
         return psutil.Process(self.process.pid).children()
 
+    def cpu_seconds(self) -> float:
+        """The CPU time of all of its processes so far."""
+        processes = [psutil.Process(self.process.pid), *self.workers()]
+        return sum(sum(process.cpu_times()[:2]) for process in processes)
+
 
 @contextmanager
 def served(
-    data_dir: Path, *arguments: str, root: Path = ROOT, **variables: str
+    data_dir: Path,
+    *arguments: str,
+    root: Path = ROOT,
+    config: str = CONFIG,
+    listener: socket.socket | None = None,
+    **variables: str,
 ) -> Iterator[Server]:
-    """Our gunicorn on a free loopback port; the arguments override its configuration.
+    """gunicorn on a free loopback port or the listener; the arguments override its configuration.
 
-    `root` is where its code lies.
+    `root` is where its code lies. It is ours, and asked whether it is up, unless `config` is
+    another one or the listener is out of our reach.
     """
+    ours = config == CONFIG and listener is None
     log = data_dir.with_suffix(".log")
-    with socket.create_server(("127.0.0.1", 0), backlog=1024) as listener, log.open("ab") as errors:
-        port = listener.getsockname()[1]
+    with listener or listening() as socket_, log.open("ab") as errors:
+        port = socket_.getsockname()[1]
         process = subprocess.Popen(
-            [*GUNICORN, f"--bind=fd://{listener.fileno()}", *arguments],
+            [
+                *(sys.executable, "-m", "gunicorn", f"--config={config}"),
+                *(f"--bind=fd://{socket_.fileno()}", *arguments),
+            ],
             cwd=root,
             env=environment(data_dir, **variables),
-            pass_fds=[listener.fileno()],
+            pass_fds=[socket_.fileno()],
             stderr=errors,
         )
     try:
         # The listener was there before the server: the first request waits until it is up.
-        assert get(port, "/livez")[0] == 200, log.read_text()
+        assert not ours or get(port, "/livez")[0] == 200, log.read_text()
         yield Server(port, process)
     finally:
-        process.terminate()
-        try:
-            process.wait(30)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+        stop(process)
+
+
+def listening(address: str = "127.0.0.1") -> socket.socket:
+    """A socket that listens at a free port."""
+    return socket.create_server((address, 0), backlog=1024)
+
+
+def stop(process: subprocess.Popen[bytes]) -> None:
+    """Ends a server."""
+    process.terminate()
+    try:
+        process.wait(30)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
 
 
 def get(port: int, target: str) -> tuple[int, str]:

@@ -1,8 +1,10 @@
 """Compares 100,000 terms from a service that has to make and store them with writing and syncing as
-many bytes to the same disk. Every round has a service just started, on a store of its own."""
+many bytes to the same disk, and with the same terms from a service that has them stored. Every
+round of a cold side has a service just started, on a store of its own."""
 
 import os
 import shutil
+from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 
@@ -11,11 +13,14 @@ from bench import (
     TEXT_BYTES,
     TEXT_SHA256,
     WHOLE,
+    Target,
     curl,
     get,
     heading,
+    judge,
     new_store,
     parser,
+    ratios,
     report,
     report_first_bytes,
     scratch_directory,
@@ -33,12 +38,14 @@ adder.positions(Span(0, 10))
 """
 
 ALONE = "write and sync"
+WARM = "all stored"
+BUILT = "nothing stored, compiler loaded"
 
 
 def main() -> None:
     """Measures and prints."""
     options = parser(__doc__, rounds=9).parse_args()
-    with scratch_directory(options.directory) as scratch:
+    with scratch_directory(options.directory) as scratch, ExitStack() as running:
         empty = new_store(scratch / "empty")
         # The segment of the last term is completed: it has 64 MiB.
         begun = new_store(scratch / "begun", upto=100)
@@ -66,20 +73,37 @@ def main() -> None:
             (scratch / "file").unlink()
             return seconds, seconds
 
+        def warm() -> tuple[float, float]:
+            os.sync()
+            return curl(stored.port, WHOLE, TEXT_BYTES)
+
         cold(empty, hashed=True)
+        stored = running.enter_context(
+            served(new_store(scratch / "stored", upto=TERMS), WEB_CONCURRENCY="1")
+        )
         heading()
         firsts, lasts = streams_in_turn(
             {
                 ALONE: written,
+                WARM: warm,
                 "100 terms stored, compiler not loaded": partial(cold, begun),
                 "nothing stored, compiler not loaded": partial(cold, empty),
-                "nothing stored, compiler loaded": partial(cold, empty, "with_compiler"),
+                BUILT: partial(cold, empty, "with_compiler"),
             },
             options.rounds,
         )
         del firsts[ALONE]
         report(f"{TERMS:,} terms, made, stored and sent to curl", lasts, ALONE, TEXT_BYTES)
         report_first_bytes("The first byte of them", firsts)
+        limits = [1.5 * sent + put for sent, put in zip(lasts[WARM], lasts[ALONE], strict=True)]
+        judge(
+            Target(
+                f"{BUILT}: as long as 1.5 warm streams and write and sync",
+                ratios(lasts[BUILT], limits),
+                at_most=1,
+            ),
+            Target(f"{BUILT}: first byte", firsts[BUILT], at_most=0.1, unit="s"),
+        )
 
 
 if __name__ == "__main__":

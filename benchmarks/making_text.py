@@ -15,7 +15,9 @@ from functools import partial
 from time import perf_counter
 
 import gmpy2
-from bench import TERMS, TEXT_BYTES, TEXT_SHA256, heading, in_turn, report
+import plots
+from bench import TERMS, TEXT_BYTES, TEXT_SHA256, Target, heading, in_turn, judge, ratios, report
+from flint import fmpz
 
 from sequence.text import compute as compute_module
 from sequence.text import doubling
@@ -24,8 +26,14 @@ from sequence.text.layout import offset
 from sequence.text.span import Span
 
 LAST_TERMS = 2_000
+ORIGINAL_TERMS = 20_000
+"""What the original's algorithm makes in a second or two, as its cost grows with their cube."""
 HALVES = (Span(0, 70_711), Span(70_711, TERMS))
 """As many bytes each, to within one term: the length grows with the square of the terms."""
+
+MEMCPY = "memcpy of as many"
+NEAR_TWICE = 1.8
+"""What two threads must reach to be "near twice" as fast as one."""
 
 COPIED_BYTES = 64 * 1024 * 1024
 PIECE_LENGTHS_KIB = (256, 512, 1024, 2048, 4096)
@@ -55,11 +63,21 @@ def with_gmpy2(terms: Span) -> Pieces:
         a, b = b, a + b
 
 
-def with_str(terms: Span) -> Pieces:
-    """The digits of each term by `str`, as the original made them."""
-    a, b = int(gmpy2.fib(terms.start)), int(gmpy2.fib(terms.start + 1))
+def with_flint(terms: Span) -> Pieces:
+    """The digits of each term by FLINT."""
+    a, b = fmpz.fib_ui(fmpz(terms.start)), fmpz.fib_ui(fmpz(terms.start + 1))
     for _ in range(terms.length):
-        yield str(a).encode()
+        yield a.str().encode()
+        a, b = b, a + b
+
+
+def with_original(terms: Span) -> Pieces:
+    """The digits of each term by `str`, kept in a list, as the original made them."""
+    a, b = int(gmpy2.fib(terms.start)), int(gmpy2.fib(terms.start + 1))
+    kept = []
+    for _ in range(terms.length):
+        kept.append(str(a))
+        yield kept[-1].encode()
         a, b = b, a + b
 
 
@@ -67,7 +85,8 @@ SIDES: dict[str, Callable[[Span], Pieces]] = {
     "ours": with_ours,
     "decimal": with_decimal,
     "gmpy2": with_gmpy2,
-    "str(int)": with_str,
+    "python-flint": with_flint,
+    "original": with_original,
 }
 
 
@@ -155,8 +174,9 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=9)
     parser.add_argument("--repeats", type=int, default=10, help="per thread and round")
     parser.add_argument(
-        "--full", action="store_true", help="str(int) for all terms too, which takes minutes"
+        "--full", action="store_true", help="the original for all terms too, which takes minutes"
     )
+    parser.add_argument("--plots", action="store_true", help="draw the plot in docs/plots")
     options = parser.parse_args()
     rounds, few = options.rounds, min(options.rounds, 3)
     sys.set_int_max_str_digits(0)
@@ -170,29 +190,32 @@ def main() -> None:
         return {side: partial(seconds_to_make, side, terms) for side in sides}
 
     heading()
-    sides = making("ours", "decimal", terms=whole) | {"memcpy of as many": seconds_to_copy}
-    taken = in_turn(sides, rounds)
-    report(f"The text of {TERMS:,} terms, one thread", taken, "ours", TEXT_BYTES)
+    sides = making("ours", "decimal", terms=whole) | {MEMCPY: seconds_to_copy}
+    limits = in_turn(sides, rounds)
+    report(f"The text of {TERMS:,} terms, one thread", limits, "ours", TEXT_BYTES)
 
-    taken = in_turn(making("ours", "gmpy2", terms=whole), few)
-    report(f"The text of {TERMS:,} terms, one thread: GMP", taken, "ours", TEXT_BYTES)
+    libraries = in_turn(making("ours", "gmpy2", "python-flint", terms=whole), few)
+    report(f"The text of {TERMS:,} terms, one thread: GMP", libraries, "ours", TEXT_BYTES)
+
+    first = Span(0, ORIGINAL_TERMS)
+    small = in_turn(making("ours", "original", terms=first), few)
+    report(f"The first {ORIGINAL_TERMS:,} terms", small, "ours", offset(first.stop))
 
     last_bytes = offset(last.stop) - offset(last.start)
-    taken = in_turn(making(*SIDES, terms=last), few)
     report(
         f"Terms {last.start:,} to {last.stop - 1:,} only ({last_bytes:,} bytes)",
-        taken,
+        in_turn(making(*SIDES, terms=last), few),
         "ours",
         last_bytes,
     )
     if options.full:
         # Without the round that is not counted.
-        taken = {side: [seconds_to_make(side, whole)] for side in ("ours", "str(int)")}
-        report(f"The text of {TERMS:,} terms, once: str(int)", taken, "ours", TEXT_BYTES)
+        taken = {side: [seconds_to_make(side, whole)] for side in ("ours", "original")}
+        report(f"The text of {TERMS:,} terms, once: the original", taken, "ours", TEXT_BYTES)
 
     repeats = options.repeats
     fork = multiprocessing.get_context("fork")
-    taken = in_turn(
+    threads = in_turn(
         {
             "one thread": lambda: seconds_in_one_thread(repeats),
             "two threads": lambda: seconds_at_once(threading.Thread, repeats),
@@ -200,7 +223,33 @@ def main() -> None:
         },
         rounds,
     )
-    report(f"Both halves of the text, {repeats} times", taken, "one thread", repeats * TEXT_BYTES)
+    report(f"Both halves of the text, {repeats} times", threads, "one thread", repeats * TEXT_BYTES)
+    memory = ratios(limits[MEMCPY], limits["ours"])
+    faster = {
+        "decimal": ratios(limits["decimal"], limits["ours"]),
+        "gmpy2": ratios(libraries["gmpy2"], libraries["ours"]),
+        "python-flint": ratios(libraries["python-flint"], libraries["ours"]),
+        f"original, {ORIGINAL_TERMS:,} terms": ratios(small["original"], small["ours"]),
+    }
+    judge(
+        Target("as fast as decimal", faster["decimal"], at_least=6),
+        Target("as fast as gmpy2", faster["gmpy2"], at_least=25),
+        Target("as fast as python-flint", faster["python-flint"], at_least=25),
+        Target(
+            f"as fast as the original, {ORIGINAL_TERMS:,} terms",
+            list(faster.values())[-1],
+            at_least=300,
+        ),
+        Target("as fast as memcpy of as many bytes", memory, at_least=0.3),
+        Target(
+            "two threads as fast as one",
+            ratios(threads["one thread"], threads["two threads"]),
+            at_least=NEAR_TWICE,
+        ),
+    )
+    if options.plots:
+        title = f"Making the text of {TERMS:,} terms: how many times as fast ours is"
+        plots.bars("making_text", title, faster | {MEMCPY: memory}, "times", logarithmic=True)
 
     some = max(repeats // 4, 1)
     lengths: dict[str, Callable[[], float]] = {}

@@ -3,7 +3,9 @@ makes missing ones. Of several rounds, each with a service just started, the wor
 
 import shutil
 import sqlite3
+import statistics
 import subprocess
+import time
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -13,7 +15,10 @@ import psutil
 from bench import (
     TERMS,
     TEXT_BYTES,
+    Server,
+    Target,
     heading,
+    judge,
     manage,
     new_store,
     parser,
@@ -21,11 +26,17 @@ from bench import (
     served,
     table,
 )
+from clients import READER_BUFFER_BYTES, beside, connections_of
 
 from sequence.coding import CODINGS
 from sequence.text.layout import offset
 
 MIB = 1024 * 1024
+
+READERS = (1, 50, 200)
+READER_BYTES_PER_S = 10_000
+NOT_GROWN = 1.1
+"""For ten times as many terms."""
 
 
 def memory(worker: psutil.Process, name: str) -> int:
@@ -96,6 +107,22 @@ def measured(data_dir: Path) -> Iterator[tuple[str, Found]]:
         yield ask(TERMS, f"{TERMS:,} stored terms, after that")
 
 
+def with_readers(server: Server) -> dict[int, float]:
+    """The worker's resident memory in bytes beside so many slow readers of all terms; 0: before."""
+    (worker,) = server.workers()
+    # What the first stream loads is the worker's.
+    with beside(server.port, 1, 100 * MIB):
+        pass
+    time.sleep(1)
+    found: dict[int, float] = {0: memory(worker, "VmRSS")}
+    for count in READERS:
+        with beside(server.port, count, READER_BYTES_PER_S, READER_BUFFER_BYTES, settle_s=3):
+            assert connections_of(server) >= count
+            found[count] = memory(worker, "VmRSS")
+        time.sleep(1)
+    return found
+
+
 def main() -> None:
     """Measures and prints."""
     options = parser(__doc__, rounds=3).parse_args()
@@ -103,13 +130,17 @@ def main() -> None:
     worst: dict[str, Found] = {}
     with scratch_directory(options.directory) as scratch:
         begun = new_store(scratch / "begun", upto=10_000)
+        heading()
         for _ in range(options.rounds):
             data = scratch / "data"
             shutil.copytree(begun, data)
             for what, found in measured(data):
                 worst[what] = Found(*map(max, found, worst.get(what, found)))
             shutil.rmtree(data)
-    heading()
+        full, readers = new_store(scratch / "full", upto=TERMS), []
+        for _ in range(options.rounds):
+            with served(full, WEB_CONCURRENCY="1") as server:
+                readers.append(with_readers(server))
     idle = next(iter(worst.values())).after
     rows = [
         [what, *(f"{n / MIB:.1f}" for n in (*found, found.peak - found.before, found.peak - idle))]
@@ -120,6 +151,42 @@ def main() -> None:
         ["request", "before", "peak", "after", "of it files", "peak – before", "peak – idle"],
         rows,
     )
+    table(
+        f"Resident memory of the worker beside readers of {TERMS:,} stored terms, "
+        f"{READER_BYTES_PER_S / 1e3:.0f} kB/s each",
+        ["readers", "median MiB", "MiB a stream"],
+        [
+            [
+                str(count),
+                f"{statistics.median(found[count] for found in readers) / MIB:.1f}",
+                f"{statistics.median(stream_mib(readers, count)):.2f}" if count else "–",
+            ]
+            for count in readers[0]
+        ],
+    )
+    peaks = [worst[f"{sn:,} stored terms"].peak for sn in (10_000, TERMS)]
+    judge(
+        Target("a worker that only serves", [idle / MIB], at_most=80, unit="MiB"),
+        *(
+            Target(
+                f"a stream of {count}, above the worker's base",
+                stream_mib(readers, count),
+                at_most=1,
+                unit="MiB",
+            )
+            for count in READERS
+        ),
+        Target(
+            f"the worker's peak for {TERMS:,} terms against 10,000",
+            [peaks[1] / peaks[0]],
+            at_most=NOT_GROWN,
+        ),
+    )
+
+
+def stream_mib(readers: list[dict[int, float]], count: int) -> list[float]:
+    """What each of so many streams took, in each round."""
+    return [(found[count] - found[0]) / count / MIB for found in readers]
 
 
 if __name__ == "__main__":

@@ -9,10 +9,13 @@ from bench import (
     ROOT,
     TERMS,
     TEXT_BYTES,
+    Target,
     heading,
     in_turn,
+    judge,
     new_store,
     parser,
+    ratios,
     report,
     scratch_directory,
     seconds_of,
@@ -41,6 +44,8 @@ def main() -> None:
             options.rounds,
         )
         report(f"Storing {TERMS:,} terms", taken, "write and sync", TEXT_BYTES)
+        longer = ratios(taken["prepopulate"], taken["write and sync"])
+        judge(Target("prepopulate takes as long as write and sync", longer, at_most=1.25))
 
 
 if __name__ == "__main__":

@@ -1,11 +1,10 @@
 """The CPU time that Range headers of 8,190 bytes take to be understood or refused, each kind alone.
 Of several rounds the best, as the cost is the header's and the rest is the machine's."""
 
-from argparse import ArgumentParser
 from functools import partial
 from time import process_time
 
-from bench import heading, in_turn, table
+from bench import heading, in_turn, parser, table
 
 from sequence.errors import RangeNotSatisfiable
 from sequence.protocol import ranges
@@ -36,9 +35,7 @@ def seconds(header: str) -> float:
 
 def main() -> None:
     """Measures and prints."""
-    parser = ArgumentParser(description=__doc__)
-    parser.add_argument("--rounds", type=int, default=9)
-    rounds = parser.parse_args().rounds
+    rounds = parser(__doc__, rounds=9).parse_args().rounds
     headers = {USUAL: "bytes=67108864-134217727"}
     headers |= {name: header for name, (header, _) in WORST.items()}
     heading()
