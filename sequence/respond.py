@@ -11,7 +11,7 @@ from django.db import DatabaseError
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, StreamingHttpResponse
 from django.views.decorators.csrf import csrf_exempt
 
-from sequence import coded, conf, healing, pages
+from sequence import coded, conf, pages
 from sequence.coded_stream import stream_coded
 from sequence.coding import CODINGS
 from sequence.errors import (
@@ -176,8 +176,6 @@ def refused(request: HttpRequest, error: Exception) -> HttpResponse:
 def represent(request: HttpRequest, representation: Representation, file_name: str) -> Decided:
     """The response to a request for a representation; raises the errors of refusal."""
     format, terms = representation.format, representation.terms
-    if terms.length:
-        healing.check_end(terms.stop - 1)
     facts = (LAYOUT_VERSION, terms.start, terms.stop, format.name)
     # Nothing stays nothing; and a coded answer's end is told by its chunks, which HTTP/1.0 lacks.
     chunked = representation.length and request.META["SERVER_PROTOCOL"] > "HTTP/1.0"

@@ -3,6 +3,7 @@
 from collections import deque
 from collections.abc import Generator, Iterable, Iterator
 from concurrent.futures import Future
+from functools import lru_cache
 
 from sequence import budget, build, conf, healing, usage
 from sequence.errors import BodyShort
@@ -12,6 +13,11 @@ from sequence.text.compute import compute_bytes
 from sequence.text.layout import term_at
 from sequence.text.representation import Representation
 from sequence.text.span import Span
+
+SMALL_BYTES = 32 * 1024
+MOST_SMALL = 256
+"""Up to how many bytes an answer, and how many answers, are kept in memory: a term is among them,
+and all together are 8 MiB."""
 
 MOST_STORING = 8
 """How many segments of a stream may be on their way to the disk: more would still be written when
@@ -36,10 +42,21 @@ def stream(representation: Representation, body: Iterable[bytes | Span]) -> Iter
     Exactly as many bytes as were asked for: raises BodyShort or SumMismatch rather than end early.
     """
     for part in body:
-        if isinstance(part, Span):
-            yield from _excerpt(representation, part)
-        else:
+        if not isinstance(part, Span):
             yield part
+        elif part.length <= SMALL_BYTES:
+            yield small(representation, part)
+        else:
+            yield from _excerpt(representation, part)
+
+
+@lru_cache(maxsize=MOST_SMALL)
+def small(representation: Representation, span: Span) -> bytes:
+    """The bytes of a short span of the representation; raises what `stream` does.
+
+    Kept in memory for those who ask for the same: many read the beginning, and nothing changes.
+    """
+    return b"".join(_excerpt(representation, span))
 
 
 def _excerpt(representation: Representation, span: Span) -> Iterator[bytes]:
@@ -69,6 +86,8 @@ def _text(span: Span) -> Iterator[bytes]:
             yield from compute_bytes(Span(part.start, span.stop), CHUNK_BYTES)
             return
         if segment := build.found(number):
+            if part.stop == span.stop:
+                healing.check_end(terms.stop - 1)
             usage.note(number, served=1)
             yield from healing.read(segment, part.less(segment.start_offset))
         else:
