@@ -4,11 +4,13 @@ A value that makes no sense ends the process with a sentence that names its vari
 """
 
 import os
+import re
 import secrets
 import socket
 import sys
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 from csp.constants import NONE, SELF
 from environ import Env
@@ -31,6 +33,18 @@ def _whole(name: str, default: int, least: int, most: int) -> int:
 def _limit(name: str, least: int, most: int) -> int | None:
     """The variable as a whole number from `least` to `most`; None where it is unset."""
     return _whole(name, most, least, most) if name in _env.ENVIRON else None
+
+
+def _object_store(name: str) -> conf.ObjectStore | None:
+    """The variable as s3://bucket or s3://bucket/prefix; None where it is unset."""
+    text = _env.str(name, "")
+    if not text:
+        return None
+    bucket, part = r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]", r"[\w.-]+"
+    found = re.fullmatch(rf"s3://({bucket})(?:/({part}(?:/{part})*))?/?", text, re.ASCII)
+    if not found:
+        sys.exit(f"{name} is {text!r}; it must be s3://bucket or s3://bucket/prefix.")
+    return conf.ObjectStore(found[1], found[2] or "")
 
 
 def _names(name: str, allowed: tuple[str, ...]) -> list[str]:
@@ -100,6 +114,14 @@ FIBO_PREPOPULATE = _whole("FIBO_PREPOPULATE", min(conf.PREPOPULATE, FIBO_MAX_SN)
 FIBO_ENCODINGS = _names("FIBO_ENCODINGS", conf.ENCODINGS)
 FIBO_STORE_BYTES = _limit("FIBO_STORE_BYTES", conf.LEAST_STORE_BYTES, conf.MOST_STORE_BYTES)
 FIBO_ENCODED_BYTES = _limit("FIBO_ENCODED_BYTES", 0, FIBO_STORE_BYTES or conf.MOST_STORE_BYTES)
+
+# Hosts share it. Where it is and who we are: AWS_ENDPOINT_URL and the other variables of boto3's.
+FIBO_OBJECT_STORE = _object_store("FIBO_OBJECT_STORE")
+if FIBO_OBJECT_STORE and FIBO_SEGMENT_BYTES > conf.MOST_OBJECT_BYTES:
+    sys.exit(
+        f"FIBO_SEGMENT_BYTES is {FIBO_SEGMENT_BYTES}; "
+        f"it must be at most {conf.MOST_OBJECT_BYTES} with FIBO_OBJECT_STORE."
+    )
 
 # gunicorn's: fibosite/gunicorn.conf.py gives the reasons.
 PORT = _whole("PORT", 8888, 1, 65535)
@@ -188,9 +210,36 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 STATIC_URL = "static/"
 STATIC_ROOT = BASE_DIR / ".static"
-STORAGES = {
+STORAGES: dict[str, dict[str, Any]] = {
     "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
 }
+if FIBO_OBJECT_STORE:
+    try:
+        import storages.backends.s3  # noqa: F401
+        from botocore.config import Config
+    except ImportError:
+        sys.exit("FIBO_OBJECT_STORE needs more: pip install -r requirements-cluster.txt.")
+
+    STORAGES["segments"] = {
+        "BACKEND": "storages.backends.s3.S3Storage",
+        "OPTIONS": {
+            "bucket_name": FIBO_OBJECT_STORE.bucket,
+            "location": FIBO_OBJECT_STORE.prefix,
+            "endpoint_url": _env.str("AWS_ENDPOINT_URL", "") or None,
+            "client_config": Config(
+                # Who asks can do without: what is not fetched is computed.
+                connect_timeout=2,
+                read_timeout=5,
+                retries={"mode": "standard", "total_max_attempts": 2},
+                # A stream holds one while it fetches.
+                max_pool_connections=256,
+                s3={"addressing_style": "path"},
+                # Not every store knows of the checksums that S3 has besides; blocks have their own.
+                request_checksum_calculation="when_required",
+                response_checksum_validation="when_required",
+            ),
+        },
+    }
 
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},

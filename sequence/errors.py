@@ -107,6 +107,14 @@ class SegmentShort(FiboError):
         self.name, self.expected_stop, self.found_bytes = name, expected_stop, found_bytes
 
 
+class StoreUnreachable(FiboError, OSError):
+    """A store beyond this host cannot be reached, or refuses."""
+
+    def __init__(self, store: str, why: str) -> None:
+        super().__init__(f"The store {store} cannot be used: {why}.")
+        self.store, self.why = store, why
+
+
 class BlockMismatch(FiboError):
     """A stored segment has other bytes than its checksums say."""
 

@@ -6,11 +6,11 @@ from collections.abc import Iterator
 from django.dispatch import Signal
 
 from sequence import build, conf, models, usage
-from sequence.errors import IndexMismatch
+from sequence.errors import IndexMismatch, StoreUnreachable
 from sequence.index import dispensable
 from sequence.models import Segment
 from sequence.store.checksum import BLOCK_BYTES, blocks_around
-from sequence.store.directory import CHUNK_BYTES, FAULTS
+from sequence.store.store import CHUNK_BYTES, FAULTS
 from sequence.text.compute import compute_bytes
 from sequence.text.layout import offset
 from sequence.text.span import Span, cut
@@ -47,6 +47,10 @@ def _chunks(segment: Segment, blocks: Span) -> Iterator[bytes]:
         for chunk in build.store().read_checked(segment.name, blocks, segment.block_checksums):
             yield chunk
             start += len(chunk)
+    except StoreUnreachable as outage:
+        # All that is left: to ask for the next chunk would fail as well.
+        log.warning("%s Its part of %s is computed.", outage, segment)
+        yield from compute_bytes(Span(start, blocks.stop).less(-segment.start_offset))
     except FAULTS as fault:
         wrong = Span(start, min(start + CHUNK_BYTES, blocks.stop))
         log.error("%s It is recomputed, and mended.", fault)

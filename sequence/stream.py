@@ -5,10 +5,10 @@ from collections.abc import Generator, Iterable, Iterator
 from concurrent.futures import Future
 from functools import lru_cache
 
-from sequence import budget, build, conf, healing, usage
+from sequence import budget, build, conf, healing, pace, usage
 from sequence.errors import BodyShort
 from sequence.models import Segment
-from sequence.store.directory import CHUNK_BYTES
+from sequence.store.store import CHUNK_BYTES
 from sequence.text.compute import compute_bytes
 from sequence.text.layout import term_at
 from sequence.text.representation import Representation
@@ -89,9 +89,33 @@ def _text(span: Span) -> Iterator[bytes]:
             if part.stop == span.stop:
                 healing.check_end(terms.stop - 1)
             usage.note(number, served=1)
-            yield from healing.read(segment, part.less(segment.start_offset))
+            yield from _stored(segment, part)
         else:
-            storing.append(build.soon(number))
-            if len(storing) > MOST_STORING:
-                storing.popleft().result()
-            yield from compute_bytes(part, CHUNK_BYTES)
+            _store(number, storing)
+            yield from pace.computing.timed(compute_bytes(part, CHUNK_BYTES))
+
+
+def _stored(segment: Segment, span: Span) -> Iterator[bytes]:
+    """The bytes of the span of the text, as they are stored in the segment.
+
+    Or computed, where they lie beyond this host and that is faster.
+    """
+    store, part = build.store(), span.less(segment.start_offset)
+    if not store.is_far(segment.name):
+        return healing.read(segment, part)
+    if store.lacks_copy(segment.name):
+        build.soon(segment.number)
+    if pace.fetching_is_faster():
+        return pace.fetching.timed(healing.read(segment, part))
+    return pace.computing.timed(compute_bytes(span, CHUNK_BYTES))
+
+
+def _store(number: int, storing: deque[Future[Segment | None]]) -> None:
+    """Has the segment stored, unless that takes long and too many are being stored already."""
+    while storing and storing[0].done():
+        storing.popleft()
+    if len(storing) == MOST_STORING:
+        if build.store().slow:
+            return
+        storing.popleft().result()
+    storing.append(build.soon(number))

@@ -14,7 +14,7 @@ LAYERS = [
     {"text"},
     {"protocol", "store", "models", "conf", "coding", "background", "drawing"},
     {"budget", "index"},
-    {"usage"},
+    {"usage", "pace"},
     {"build"},
     {"healing", "upkeep"},
     {"coded", "metrics"},
