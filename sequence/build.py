@@ -79,14 +79,18 @@ def build(number: int) -> Segment:
     OSError where it cannot be written; then nothing of it is left.
     """
     with store().sole_builder(segment_name(number)):
-        segment = stored(number) or make(number)
-        if store().lacks_copy(segment.name):
-            store().near.publish(segment.name, _copied(segment))
-        return segment
+        return _copied(stored(number) or make(number))
 
 
-def _copied(segment: Segment) -> Iterator[bytes]:
-    """The bytes of a segment for a copy of it on this host."""
+def _copied(segment: Segment) -> Segment:
+    """The segment, of which there is then a copy on this host, if there is to be one."""
+    if store().lacks_copy(segment.name):
+        store().near.set_label(conf.layout().label)
+        store().near.publish(segment.name, _bytes_of_copy(segment))
+    return segment
+
+
+def _bytes_of_copy(segment: Segment) -> Iterator[bytes]:
     if pace.copy_is_fetched():
         whole = Span(0, segment.length_bytes)
         checksums = segment.block_checksums
@@ -97,7 +101,7 @@ def _copied(segment: Segment) -> Iterator[bytes]:
 def mend(number: int) -> Segment:
     """The segment of that number, its file and its rows made right; raises what `build` does."""
     with store().sole_builder(segment_name(number)):
-        return make(number)
+        return _copied(make(number))
 
 
 def make(number: int) -> Segment:

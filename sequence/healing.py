@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 from django.dispatch import Signal
 
-from sequence import build, conf, models, usage
+from sequence import build, conf, models, pace, usage
 from sequence.errors import IndexMismatch, StoreUnreachable
 from sequence.index import dispensable
 from sequence.models import Segment
@@ -24,8 +24,21 @@ healed = Signal()
 def read(segment: Segment, span: Span) -> Iterator[bytes]:
     """The right bytes of the span of a segment, in chunks, whatever has become of its file.
 
-    The file is mended meanwhile. Raises what `compute` does.
+    The file is mended meanwhile. What lies beyond this host is computed where that is faster.
+    Raises what `compute` does.
     """
+    store = build.store()
+    if not store.is_far(segment.name):
+        return _stored(segment, span)
+    if store.lacks_copy(segment.name):
+        build.soon(segment.number)
+    if pace.fetching_is_faster():
+        return pace.fetching.timed(_stored(segment, span))
+    in_text = span.less(-segment.start_offset)
+    return pace.computing.timed(compute_bytes(in_text, CHUNK_BYTES))
+
+
+def _stored(segment: Segment, span: Span) -> Iterator[bytes]:
     blocks = blocks_around(span, segment.length_bytes)
     usage.note(segment.number, checked_blocks=-(-blocks.length // BLOCK_BYTES))
     return cut(_blocks(segment, blocks), blocks.start, span)

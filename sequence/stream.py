@@ -89,25 +89,10 @@ def _text(span: Span) -> Iterator[bytes]:
             if part.stop == span.stop:
                 healing.check_end(terms.stop - 1)
             usage.note(number, served=1)
-            yield from _stored(segment, part)
+            yield from healing.read(segment, part.less(segment.start_offset))
         else:
             _store(number, storing)
             yield from pace.computing.timed(compute_bytes(part, CHUNK_BYTES))
-
-
-def _stored(segment: Segment, span: Span) -> Iterator[bytes]:
-    """The bytes of the span of the text, as they are stored in the segment.
-
-    Or computed, where they lie beyond this host and that is faster.
-    """
-    store, part = build.store(), span.less(segment.start_offset)
-    if not store.is_far(segment.name):
-        return healing.read(segment, part)
-    if store.lacks_copy(segment.name):
-        build.soon(segment.number)
-    if pace.fetching_is_faster():
-        return pace.fetching.timed(healing.read(segment, part))
-    return pace.computing.timed(compute_bytes(span, CHUNK_BYTES))
 
 
 def _store(number: int, storing: deque[Future[Segment | None]]) -> None:

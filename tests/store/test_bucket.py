@@ -10,14 +10,14 @@ from sequence.errors import SegmentShort, StoreUnreachable
 from sequence.store import bucket as bucket_module
 from sequence.store.bucket import SegmentBucket
 from sequence.text.span import Span
-from tests.store.conftest import client_of
+from tests.conftest import s3_client
 
 NAME = "00000007.txt"
 
 
 @pytest.fixture
-def bucket(client: Any, bucket_name: str, tmp_path: Path) -> SegmentBucket:
-    return SegmentBucket(client, bucket_name, "", tmp_path)
+def bucket(s3: Any, bucket_name: str, tmp_path: Path) -> SegmentBucket:
+    return SegmentBucket(s3, bucket_name, "", tmp_path)
 
 
 @pytest.fixture
@@ -55,7 +55,7 @@ def test_no_more_is_fetched_than_is_asked_for(bucket: SegmentBucket) -> None:
 
 @pytest.mark.parametrize("act", ["read", "publish", "length", "names", "remove", "label"])
 def test_what_cannot_be_reached_says_so(act: str, port: int, tmp_path: Path) -> None:
-    bucket = SegmentBucket(client_of(f"http://127.0.0.1:{port}"), "none", "x", tmp_path)
+    bucket = SegmentBucket(s3_client(f"http://127.0.0.1:{port}"), "none", "x", tmp_path)
     acts = {
         "read": lambda: list(bucket.read(NAME, Span(0, 1))),
         "publish": lambda: bucket.publish(NAME, [b"1"]),
@@ -69,13 +69,13 @@ def test_what_cannot_be_reached_says_so(act: str, port: int, tmp_path: Path) -> 
 
 
 def test_an_outage_is_waited_for_once_and_not_for_ever(
-    bucket_name: str, client: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    bucket_name: str, s3: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    bucket = SegmentBucket(client, bucket_name, "", tmp_path)
+    bucket = SegmentBucket(s3, bucket_name, "", tmp_path)
     bucket.publish(NAME, [b"0123"])
     # Nobody answers there, and nobody refuses.
     with socket.create_server(("127.0.0.1", 0), backlog=1) as silent:
-        away = client_of(f"http://127.0.0.1:{silent.getsockname()[1]}")
+        away = s3_client(f"http://127.0.0.1:{silent.getsockname()[1]}")
         monkeypatch.setattr(bucket, "_client", away)
         with pytest.raises(StoreUnreachable):
             bucket.length(NAME)
@@ -84,12 +84,12 @@ def test_an_outage_is_waited_for_once_and_not_for_ever(
             with pytest.raises(StoreUnreachable, match="just now"):
                 list(bucket.read(NAME, Span(0, 1)))
         assert monotonic() - began < bucket_module.OUTAGE_S
-    monkeypatch.setattr(bucket, "_client", client)
+    monkeypatch.setattr(bucket, "_client", s3)
     monkeypatch.setattr(bucket_module, "OUTAGE_S", 0)
     assert list(bucket.read(NAME, Span(0, 4))) == [b"0123"]
 
 
-def test_a_bucket_that_is_not_there_is_no_missing_segment(client: Any, tmp_path: Path) -> None:
-    bucket = SegmentBucket(client, "no-such-bucket-at-all", "", tmp_path)
+def test_a_bucket_that_is_not_there_is_no_missing_segment(s3: Any, tmp_path: Path) -> None:
+    bucket = SegmentBucket(s3, "no-such-bucket-at-all", "", tmp_path)
     with pytest.raises(StoreUnreachable, match="NoSuchBucket"):
         list(bucket.read(NAME, Span(0, 1)))

@@ -20,12 +20,10 @@ LONG = os.urandom(2 * CHUNK_BYTES + 1)
 
 
 @pytest.fixture(params=["directory", "bucket", "copied", "not copied"])
-def store(
-    request: pytest.FixtureRequest, tmp_path: Path, client: Any, bucket_name: str
-) -> Segments:
+def store(request: pytest.FixtureRequest, tmp_path: Path, s3: Any, bucket_name: str) -> Segments:
     directory = SegmentDirectory(tmp_path / "segments")
     directory.path.mkdir()
-    bucket = SegmentBucket(client, bucket_name, "fibo/segments", tmp_path)
+    bucket = SegmentBucket(s3, bucket_name, "fibo/segments", tmp_path)
     if request.param == "directory":
         return directory
     if request.param == "bucket":

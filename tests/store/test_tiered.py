@@ -8,7 +8,7 @@ from sequence.store.bucket import SegmentBucket
 from sequence.store.directory import SegmentDirectory
 from sequence.store.tiered import TieredStore
 from sequence.text.span import Span
-from tests.store.conftest import client_of
+from tests.conftest import s3_client
 
 NAME, NOT_COPIED = "00000007.txt", "00000008.txt"
 
@@ -21,8 +21,8 @@ def directory(tmp_path: Path) -> SegmentDirectory:
 
 
 @pytest.fixture
-def bucket(client: Any, bucket_name: str, tmp_path: Path) -> SegmentBucket:
-    return SegmentBucket(client, bucket_name, "", tmp_path)
+def bucket(s3: Any, bucket_name: str, tmp_path: Path) -> SegmentBucket:
+    return SegmentBucket(s3, bucket_name, "", tmp_path)
 
 
 @pytest.fixture
@@ -72,7 +72,7 @@ def test_a_wrong_copy_is_removed_and_the_right_object_stays(
 def test_what_does_not_reach_the_bucket_is_not_kept_here_either(
     directory: SegmentDirectory, tmp_path: Path
 ) -> None:
-    bucket = SegmentBucket(client_of("http://127.0.0.1:9"), "none", "", tmp_path)
+    bucket = SegmentBucket(s3_client("http://127.0.0.1:9"), "none", "", tmp_path)
     store = TieredStore(directory, bucket, lambda _: True)
     with pytest.raises(StoreUnreachable):
         store.publish(NAME, [b"0123"])
