@@ -10,18 +10,21 @@ from django.db import DatabaseError, connections
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "fibosite.settings")
 
-application = get_wsgi_application()
+_application = get_wsgi_application()
+
+# Not before Django is set up.
+from sequence.recent import RecentAnswers  # noqa: E402
+from sequence.upkeep import prepare  # noqa: E402
 
 # Django's commands make the checks, and WSGI servers do not.
 if errors := [message for message in run_checks() if message.is_serious()]:
     sys.exit("\n".join(str(error.msg) for error in errors))
 try:
-    # Not before Django is set up.
-    from sequence.upkeep import prepare
-
     prepare()
 except (OSError, DatabaseError) as error:
     # What is stored can be read, perhaps, and everything can be computed.
     logging.getLogger("sequence").error("The store cannot be prepared: %s.", error)
 # The workers that are forked from here open connections of their own.
 connections.close_all()
+
+application = RecentAnswers(_application)

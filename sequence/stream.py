@@ -3,7 +3,6 @@
 from collections import deque
 from collections.abc import Generator, Iterable, Iterator
 from concurrent.futures import Future
-from functools import lru_cache
 
 from sequence import budget, build, conf, healing, pace, usage
 from sequence.errors import BodyShort
@@ -13,11 +12,6 @@ from sequence.text.compute import compute_bytes
 from sequence.text.layout import term_at
 from sequence.text.representation import Representation
 from sequence.text.span import Span
-
-SMALL_BYTES = 32 * 1024
-MOST_SMALL = 256
-"""Up to how many bytes an answer, and how many answers, are kept in memory: a term is among them,
-and all together are 8 MiB."""
 
 MOST_STORING = 8
 """How many segments of a stream may be on their way to the disk: more would still be written when
@@ -42,21 +36,10 @@ def stream(representation: Representation, body: Iterable[bytes | Span]) -> Iter
     Exactly as many bytes as were asked for: raises BodyShort or SumMismatch rather than end early.
     """
     for part in body:
-        if not isinstance(part, Span):
-            yield part
-        elif part.length <= SMALL_BYTES:
-            yield small(representation, part)
-        else:
+        if isinstance(part, Span):
             yield from _excerpt(representation, part)
-
-
-@lru_cache(maxsize=MOST_SMALL)
-def small(representation: Representation, span: Span) -> bytes:
-    """The bytes of a short span of the representation; raises what `stream` does.
-
-    Kept in memory for those who ask for the same: many read the beginning, and nothing changes.
-    """
-    return b"".join(_excerpt(representation, span))
+        else:
+            yield part
 
 
 def _excerpt(representation: Representation, span: Span) -> Iterator[bytes]:

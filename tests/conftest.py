@@ -40,13 +40,9 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 
 
 @pytest.fixture
-def data_dir(tmp_path: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+def data_dir(tmp_path: Path, settings: Settings) -> Iterator[Path]:
     """An empty data directory that the settings name, and from which all is read."""
-    from sequence import stream
-
     settings.FIBO_DATA_DIR = tmp_path
-    # Else a short answer that came right once would never be read again.
-    monkeypatch.setattr(stream, "SMALL_BYTES", 0)
     yield tmp_path
     # What still runs would find the settings of the next test.
     idle()

@@ -23,7 +23,7 @@ LAYERS = [
     {"pages"},
     {"respond"},
     {"openapi"},
-    {"views", "admin", "management", "checks", "middleware"},
+    {"views", "admin", "management", "checks", "middleware", "recent"},
     {"urls", "apps"},
 ]
 RANK = {name: rank for rank, names in enumerate(LAYERS) for name in names}
