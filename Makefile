@@ -4,10 +4,10 @@ PYTHON ?= python3
 UPTO ?= 100000
 MANAGE = .venv/bin/python manage.py
 
-.PHONY: help serve populate test drill lint format bench clean
+.PHONY: help serve populate test drill cluster-test lint format bench clean
 
 help: ## this list
-	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
 
 serve: .static/staticfiles.json ## install, populate the first terms and serve on $PORT
 	-$(MANAGE) prepopulate
@@ -22,6 +22,9 @@ test: .venv/develop .venv/browser .static/staticfiles.json ## install what the t
 
 drill: .venv/develop .venv/faults .static/staticfiles.json ## the tests that take minutes; as root, they mount
 	.venv/bin/python -m pytest -m drill
+
+cluster-test: .venv/develop .venv/cluster .static/staticfiles.json ## the tests with more than one machine's parts: PostgreSQL
+	.venv/bin/python -m pytest -m cluster
 
 lint: .venv/develop ## ruff, mypy, and Django's own checks as deployed
 	.venv/bin/ruff check .
@@ -62,8 +65,9 @@ clean: ## remove what make made, but for the data
 	@touch $@
 
 # Installs Debian's packages for those programs that are missing; program:package where they differ.
+# PostgreSQL's are where no PATH leads.
 define debian
-	@for each in $(1); do PATH="$$PATH:/usr/sbin" command -v $${each%:*} >/dev/null || \
+	@for each in $(1); do PATH="$$PATH:/usr/sbin:$$(echo /usr/lib/postgresql/*/bin | tr ' ' :)" command -v $${each%:*} >/dev/null || \
 	    missing="$$missing $${each#*:}"; done; \
 	  test -z "$$missing" || \
 	  { test "$$(id -u)" = 0 && apt-get update -qq && apt-get install -y -qq $$missing; } || \
@@ -76,6 +80,10 @@ endef
 
 .venv/faults: | .venv/browser
 	$(call debian,aria2c:aria2 zstd jq strace faketime nginx:nginx-light)
+
+.venv/cluster: requirements-cluster.txt .venv/serve
+	.venv/bin/python -m pip install --quiet --disable-pip-version-check -r requirements-cluster.txt
+	$(call debian,pg_ctl:postgresql)
 
 .static/staticfiles.json: .venv/serve $(shell find sequence/static -type f 2>/dev/null)
 	$(MANAGE) collectstatic --no-input --clear --verbosity 0

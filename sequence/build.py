@@ -12,7 +12,7 @@ from sequence import budget, conf, models, pace
 from sequence.background import Background
 from sequence.conf import ObjectStore
 from sequence.errors import LayoutMismatch, StoreUnreachable
-from sequence.index import dispensable
+from sequence.index import dispensable, give_back
 from sequence.models import Segment
 from sequence.store.checksum import BLOCK_BYTES, CHECKSUM_BYTES, BlockChecksums
 from sequence.store.directory import SegmentDirectory
@@ -110,6 +110,7 @@ def make(number: int) -> Segment:
     A file that is right already stays; any other is removed, before the new one takes room. Raises
     OSError and DatabaseError where they cannot be written; then nothing that was made is left.
     """
+    give_back()
     opened, layout = store(), conf.layout()
     _compare(opened, opened.set_label(layout.label), layout)
     planned = layout.planned(number)
