@@ -239,7 +239,7 @@ def _on_postgresql(facts: dict[str, str]) -> dict[str, Any]:
     named["PORT"] = "port"
     return {
         "ENGINE": "fibosite.postgresql",
-        **{ours: facts.pop(theirs, "") for ours, theirs in named.items()},
+        **{ours: facts.get(theirs, "") for ours, theirs in named.items()},
         # A connection goes back to the pool as soon as it has answered (sequence/index.py).
         "CONN_MAX_AGE": 0,
         "OPTIONS": {
@@ -257,7 +257,7 @@ def _on_postgresql(facts: dict[str, str]) -> dict[str, Any]:
             # A look-up waits a second for who has locked a table; what writes waits for longer
             # (sequence/models.py).
             "options": "-c lock_timeout=1s",
-            **facts,
+            **{name: fact for name, fact in facts.items() if name not in named.values()},
         },
     }
 
@@ -269,6 +269,18 @@ if FIBO_OBJECT_STORE and not _facts:
     sys.exit(
         "DATABASE_URL is unset; it must name the index that hosts with FIBO_OBJECT_STORE share."
     )
+if _facts:
+    # The work that hosts share (sequence/tasks.py).
+    INSTALLED_APPS.append("procrastinate.contrib.django")
+# In seconds, how often a worker tells that it lives, and after what silence its jobs are another's;
+# how many segments it builds at once, as `prepopulate` does; and jobs that are done leave no trace,
+# as the index tells of what they stored.
+PROCRASTINATE_WORKER_DEFAULTS: dict[str, Any] = {
+    "update_heartbeat_interval": 2,
+    "stalled_worker_timeout": 10,
+    "concurrency": 4,
+    "delete_jobs": "successful",
+}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 STATIC_URL = "static/"

@@ -97,6 +97,18 @@ class NoRoom(FiboError):
         self.left_bytes = left_bytes
 
 
+class JobsFailed(FiboError):
+    """Workers have given up building segments."""
+
+    def __init__(self, numbers: list[int]) -> None:
+        shown = ", ".join(map(str, numbers[:5])) + (" …" if len(numbers) > 5 else "")
+        super().__init__(
+            f"The workers have given up {len(numbers):,} segments ({shown}); their logs say why. "
+            "The same command tries again."
+        )
+        self.numbers = numbers
+
+
 class SegmentShort(FiboError):
     """A stored segment ends before the span that was asked for does."""
 
