@@ -1,5 +1,5 @@
 """How evenly the hosts of one text are used: seeded requests by several laws, spread over 4, 16 and
-64 hosts by range, by hash, with caches in front, and where hosts share nothing.
+64 hosts by range, by hash and in turn, with caches in front, and where hosts share nothing.
 
 A simulation, by benchmarks/sharing.py: it counts bytes and times nothing, so that every run of it
 finds the same on any machine.
@@ -11,7 +11,17 @@ from collections.abc import Callable, Iterator
 
 import plots
 from bench import heading, parser, table
-from sharing import Carried, by_fewest_open, by_hash, by_range, demand, in_turn, placed
+from sharing import (
+    Carried,
+    Cut,
+    by_fewest_open,
+    by_hash,
+    by_range,
+    by_turns,
+    demand,
+    in_turn,
+    placed,
+)
 
 from sequence import conf
 from sequence.text.layout import offset
@@ -21,6 +31,7 @@ MAX_SN = 1_000_000
 SEGMENT_BYTES = conf.SEGMENT_BYTES
 """Cut here at exactly so many bytes, and not at the next term as the plan does."""
 SEGMENTS = -(-offset(MAX_SN) // SEGMENT_BYTES)
+CUT = Cut(SEGMENTS, SEGMENT_BYTES)
 
 HOSTS = (4, 16, 64)
 REQUESTS = 3_200
@@ -33,8 +44,12 @@ FAVOURITES = 1_000
 WINDOW_TERMS = 1_000
 WINDOWS = 0.1
 
-RANGE, HASH, NOTHING = "range", "hash", "nothing shared"
+KEPT_PERCENT = 10
+"""Of the text, from its beginning, on every host: `FIBO_STORE_BYTES` keeps the beginning too."""
+
+RANGE, TURNS, HASH, NOTHING = "range", "in turn", "hash", "nothing shared"
 CACHE = "{}, cache of {} %"
+KEPT = "{}, the first {} % everywhere"
 FEWEST_OPEN = f"{NOTHING}, fewest open"
 
 Law = Callable[[random.Random], Iterator[Span]]
@@ -92,13 +107,24 @@ def requested(law: Law) -> list[Span]:
 
 def outcomes(requests: list[Span], hosts: int) -> dict[str, Carried]:
     """Who carries what, by each way to spread them."""
-    owners = {RANGE: by_range(SEGMENTS, hosts), HASH: by_hash(SEGMENTS, hosts)}
-    found = dict[str, Carried]()
-    for percent in (0, *CACHED_PERCENT):
-        needed = demand(requests, hosts, SEGMENTS, SEGMENT_BYTES, SEGMENTS * percent // 100)
-        for name, segment_owners in owners.items():
-            way = CACHE.format(name, percent) if percent else name
-            found[way] = placed(needed, segment_owners)
+    owners = {
+        RANGE: by_range(SEGMENTS, hosts),
+        HASH: by_hash(SEGMENTS, hosts),
+        TURNS: by_turns(SEGMENTS, hosts),
+    }
+    needed = {"{}": demand(requests, hosts, CUT)}
+    for percent in CACHED_PERCENT:
+        needed[CACHE.format("{}", percent)] = demand(
+            requests, hosts, CUT, cached=SEGMENTS * percent // 100
+        )
+    needed[KEPT.format("{}", KEPT_PERCENT)] = demand(
+        requests, hosts, CUT, kept=SEGMENTS * KEPT_PERCENT // 100
+    )
+    found = {
+        way.format(name): placed(what, segment_owners)
+        for way, what in needed.items()
+        for name, segment_owners in owners.items()
+    }
     found[NOTHING] = in_turn(requests, hosts)
     found[FEWEST_OPEN] = by_fewest_open(requests, hosts, OPEN_EACH)
     return found
@@ -145,9 +171,9 @@ def main() -> None:
         title = f"{hosts} hosts: bytes that go from one host to another, of all that are sent"
         table(title, ["spread by", *LAWS], crossing)
     if options.plots:
-        cached = CACHE.format(HASH, CACHED_PERCENT[-1])
+        cached = CACHE.format(RANGE, CACHED_PERCENT[-1])
         for law in DRAWN:
-            sides = {way: multiples[law][way] for way in (RANGE, HASH, cached, NOTHING)}
+            sides = {way: multiples[law][way] for way in (RANGE, cached, HASH, TURNS, NOTHING)}
             title = f"What the busiest host carries, {law}"
             name = f"hotspots_{law.removeprefix('N ').replace('-', '_')}"
             plots.lines(name, title, sides, ("hosts", "times its fair share"))

@@ -42,9 +42,11 @@ CLOSED_FORM = "closed form"
 
 
 class Found(NamedTuple):
-    """Look-ups a second in all, the seconds that each writing of rows took, and what failed."""
+    """Look-ups a second in all and the CPU seconds of one, the seconds that each writing of rows
+    took, and how many of either failed."""
 
     per_s: float
+    cpu_s: float
     taken: list[float]
     failed: int
 
@@ -100,8 +102,10 @@ def look_ups(workers: Workers, act: str, readers: int, writers: int = 0) -> Foun
     numbers = [number for answer in written for number in answer["numbers"]]
     if numbers:
         workers.obey({"act": "remove", "numbers": numbers})
+    count = sum(answer["found"] for answer in read)
     return Found(
-        sum(answer["per_s"] for answer in read),
+        sum(answer["found"] / answer["taken"] for answer in read),
+        sum(answer["cpu_s"] for answer in read) / max(count, 1),
         [seconds for answer in written for seconds in answer["taken"]],
         sum(answer["failed"] for answer in answers),
     )
@@ -138,21 +142,26 @@ def indexes(scratch: Path, url: str | None, running: ExitStack) -> Iterator[Inde
         yield Index(answer["engine"], workers)
 
 
-def report_reads(sides: Sequence[Index], computed: Mapping[int, list[float]]) -> None:
+def report_reads(sides: Sequence[Index], computed: Mapping[int, list[Found]]) -> None:
     """Prints the table of look-ups."""
-    rows = [
-        [CLOSED_FORM, str(count), "–", f"{statistics.median(rates):,.0f}", spread(rates), "–", "0"]
-        for count, rates in computed.items()
-    ]
-    for side in sides:
-        for (readers, writers), found in side.reads.items():
-            rates = [one.per_s for one in found]
-            ratio = statistics.median(ratios(computed[readers], rates))
-            failed = sum(one.failed for one in found)
-            cells = [f"{statistics.median(rates):,.0f}", spread(rates), f"{ratio:.1f}", str(failed)]
-            rows.append([side.name, str(readers), str(writers), *cells])
+    cases = [(CLOSED_FORM, (count, 0), found) for count, found in computed.items()]
+    cases += [(side.name, case, found) for side in sides for case, found in side.reads.items()]
+    rows = []
+    for name, (readers, writers), found in cases:
+        rates = [one.per_s for one in found]
+        base = computed[readers]
+        cpu_s = [one.cpu_s for one in found]
+        cells = [
+            f"{statistics.median(rates):,.0f}",
+            spread(rates),
+            f"{statistics.median(ratios([one.per_s for one in base], rates)):.1f}",
+            f"{1e6 * statistics.median(cpu_s):.1f}",
+            f"{statistics.median(ratios(cpu_s, [one.cpu_s for one in base])):.1f}",
+            str(sum(one.failed for one in found)),
+        ]
+        rows.append([name, str(readers), str(writers), *cells])
     columns = ["where term n ends", "readers", "writers", "a second in all", "from – to"]
-    columns += ["closed form: so many times as fast", "failed or wrong"]
+    columns += ["closed form: times as many", "CPU µs each", "× closed form", "failed or wrong"]
     table(f"Look-ups by processes that share an index of {TERMS:,} terms", columns, rows)
 
 
@@ -172,14 +181,13 @@ def report_writes(sides: Sequence[Index]) -> None:
     table("Writing the rows of a segment, with what it waits for others", columns, rows)
 
 
-def draw(sides: Sequence[Index], computed: Mapping[int, list[float]]) -> None:
+def draw(sides: Sequence[Index], computed: Mapping[int, list[Found]]) -> None:
     """Draws the look-ups."""
-    drawn = {CLOSED_FORM: {count: statistics.median(found) for count, found in computed.items()}}
+    drawn = {CLOSED_FORM: {count: median_rate(found) for count, found in computed.items()}}
     for side in sides:
         for writers, what in enumerate(("nobody writes", "one writes")):
             drawn[f"{side.name}, {what}"] = {
-                readers: statistics.median(one.per_s for one in side.reads[readers, writers])
-                for readers in READERS
+                readers: median_rate(side.reads[readers, writers]) for readers in READERS
             }
     title = "Look-ups of where a term ends"
     plots.lines("shared_index", title, drawn, ("processes", "look-ups a second in all"))
@@ -192,12 +200,12 @@ def main() -> None:
     url = os.environ.pop("DATABASE_URL", None)
     with scratch_directory(options.directory) as scratch, ExitStack() as running:
         sides = list(indexes(scratch, url, running))
-        computed: dict[int, list[float]] = {readers: [] for readers in READERS}
+        computed: dict[int, list[Found]] = {readers: [] for readers in READERS}
         heading()
         for number in range(options.rounds + 1):
             for readers in READERS:
-                rate = look_ups(sides[0].workers, CLOSED_FORM, readers).per_s
-                computed[readers] += [rate] if number else []
+                found = look_ups(sides[0].workers, CLOSED_FORM, readers)
+                computed[readers] += [found] if number else []
             for side in sides:
                 side.measure(counted=number > 0)
         last = Layout(conf.SEGMENT_BYTES).segment_of(TERMS - 1)
@@ -207,6 +215,11 @@ def main() -> None:
     report_writes(sides)
     if options.plots:
         draw(sides, computed)
+
+
+def median_rate(found: Sequence[Found]) -> float:
+    """The median of the look-ups a second."""
+    return statistics.median(one.per_s for one in found)
 
 
 def spread(rates: Sequence[float]) -> str:

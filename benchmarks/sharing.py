@@ -30,6 +30,13 @@ class Carried(NamedTuple):
         return self.between_hosts / sum(self.by_host)
 
 
+class Cut(NamedTuple):
+    """How the text is cut: into how many segments, of how many bytes."""
+
+    segments: int
+    segment_bytes: int
+
+
 class Demand(NamedTuple):
     """What the fronts need: bytes of their own caches, and bytes of each segment from its owner."""
 
@@ -50,19 +57,23 @@ def parts(span: Span, segment_bytes: int) -> Iterator[tuple[int, int]]:
 
 
 def demand(
-    requests: Sequence[Span], hosts: int, segments: int, segment_bytes: int, cached: int = 0
+    requests: Sequence[Span], hosts: int, cut: Cut, cached: int = 0, kept: int = 0
 ) -> Demand:
     """What the fronts need for the requests, which the hosts are asked in turn, one after another.
 
-    Each front caches that many segments, those that it needed last.
+    Each front caches that many segments, those that it needed last; and it has the first `kept`
+    ones for good, which count as cached.
     """
-    found = Demand([0] * hosts, [[0] * segments for _ in range(hosts)])
+    found = Demand([0] * hosts, [[0] * cut.segments for _ in range(hosts)])
     # A dict keeps the order of its keys: the first is what was needed longest ago.
     caches: list[dict[int, None]] = [{} for _ in range(hosts)]
     for place, span in enumerate(requests):
         front = place % hosts
         cache, needed = caches[front], found.from_owners[front]
-        for number, nbytes in parts(span, segment_bytes):
+        for number, nbytes in parts(span, cut.segment_bytes):
+            if number < kept:
+                found.cached[front] += nbytes
+                continue
             if number in cache:
                 del cache[number]
                 found.cached[front] += nbytes
@@ -89,6 +100,11 @@ def placed(demand: Demand, owners: Sequence[int]) -> Carried:
 def by_range(segments: int, hosts: int) -> list[int]:
     """The owner of each segment, where a host has those that follow one another."""
     return [number * hosts // segments for number in range(segments)]
+
+
+def by_turns(segments: int, hosts: int) -> list[int]:
+    """The owner of each segment, where they are dealt out one after another."""
+    return [number % hosts for number in range(segments)]
 
 
 def by_hash(segments: int, hosts: int) -> list[int]:

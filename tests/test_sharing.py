@@ -6,9 +6,11 @@ import pytest
 from hotspots import LAWS, by_integral, requested
 from sharing import (
     Carried,
+    Cut,
     by_fewest_open,
     by_hash,
     by_range,
+    by_turns,
     demand,
     in_turn,
     parts,
@@ -19,6 +21,7 @@ from sequence.text.span import Span
 
 SEGMENT_BYTES = 10
 SEGMENTS = 4
+CUT = Cut(SEGMENTS, SEGMENT_BYTES)
 HOSTS = 2
 REQUESTS = [Span(0, 40), Span(0, 15), Span(0, 10), Span(5, 25)]
 """The hosts 0 and 1 are asked in turn."""
@@ -31,7 +34,7 @@ def test_a_span_has_the_bytes_of_each_segment_that_it_touches() -> None:
 
 
 def test_by_range_the_beginning_is_carried_by_the_first_host() -> None:
-    needed = demand(REQUESTS, HOSTS, SEGMENTS, SEGMENT_BYTES)
+    needed = demand(REQUESTS, HOSTS, CUT)
     assert needed.cached == [0, 0]
     # Host 0 is asked for 0 to 40 and 0 to 10, host 1 for 0 to 15 and 5 to 25.
     assert needed.from_owners == [[20, 10, 10, 10], [15, 15, 5, 0]]
@@ -46,22 +49,31 @@ def test_by_range_the_beginning_is_carried_by_the_first_host() -> None:
 
 def test_a_cache_keeps_what_was_needed_last() -> None:
     requests = [Span(0, 20), Span(0, 10), Span(20, 30), Span(0, 20)]
-    needed = demand(requests, 1, SEGMENTS, SEGMENT_BYTES, cached=2)
+    needed = demand(requests, 1, CUT, cached=2)
     # The third request puts segment 2 in place of 1, as 0 was needed after that.
     assert needed == ([20], [[10, 20, 10, 0]])
 
 
 def test_a_cache_that_a_scan_does_not_fit_in_serves_none_of_it() -> None:
-    needed = demand([Span(0, 40)] * 5, 1, SEGMENTS, SEGMENT_BYTES, cached=3)
+    needed = demand([Span(0, 40)] * 5, 1, CUT, cached=3)
     assert needed.cached == [0]
-    needed = demand([Span(0, 40)] * 5, 1, SEGMENTS, SEGMENT_BYTES, cached=4)
+    needed = demand([Span(0, 40)] * 5, 1, CUT, cached=4)
     assert needed.cached == [160]
 
 
 def test_what_is_cached_is_carried_by_the_host_that_is_asked() -> None:
-    needed = demand([Span(0, 20)] * 4, HOSTS, SEGMENTS, SEGMENT_BYTES, cached=2)
+    needed = demand([Span(0, 20)] * 4, HOSTS, CUT, cached=2)
     # The first request of each host goes to the owner, the second to its cache.
     assert placed(needed, [0, 0, 0, 0]) == Carried([60, 20], 20)
+
+
+def test_what_is_kept_of_the_beginning_needs_no_owner() -> None:
+    needed = demand(REQUESTS, HOSTS, CUT, kept=1)
+    assert needed == ([20, 15], [[0, 10, 10, 10], [0, 15, 5, 0]])
+
+
+def test_every_segment_has_an_owner_by_its_turn() -> None:
+    assert by_turns(5, 2) == [0, 1, 0, 1, 0]
 
 
 def test_every_segment_has_an_owner_by_its_hash() -> None:
