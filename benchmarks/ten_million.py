@@ -14,6 +14,7 @@ from bench import (
     heading,
     in_turn,
     parser,
+    ratios,
     scratch_directory,
     table,
     write_and_sync,
@@ -32,6 +33,8 @@ PLACES = (100_000, 1_000_000, 2_500_000, 5_000_000, 7_500_000, 10_000_000)
 RUN_BYTES = 256 * MIB
 """About how much is added for the rate of additions alone."""
 THREADS = 2
+REPEATS = 16
+"""How often they are added again in each thread, so that it takes half a second."""
 
 HOSTS = (1, 4, 16, 64)
 CORES = 2
@@ -41,10 +44,11 @@ COPIES = 3
 SHARED = f"{COPIES} copies, shared"
 
 
-def exhaust(terms: Span) -> None:
-    """Makes the text of the terms."""
-    for _ in compute(terms):
-        pass
+def exhaust(terms: Span, repeats: int = 1) -> None:
+    """Makes the text of the terms so many times."""
+    for _ in range(repeats):
+        for _ in compute(terms):
+            pass
 
 
 def before(end: int, nbytes: int) -> Span:
@@ -61,11 +65,20 @@ def seconds_of_pair(n: int) -> float:
     return perf_counter() - started
 
 
-def seconds_of_additions(terms: Span, threads: int = 1) -> float:
-    """How long the additions alone take, in each thread the same ones: both pairs are there."""
+def seconds_of_additions(terms: Span) -> float:
+    """How long the additions alone take: both pairs are there."""
     doubling.pair(terms.start - 2)
     doubling.pair(terms.stop - 2)
-    running = [threading.Thread(target=exhaust, args=(terms,)) for _ in range(threads)]
+    started = perf_counter()
+    exhaust(terms)
+    return perf_counter() - started
+
+
+def seconds_in_threads(terms: Span, threads: int) -> float:
+    """How long the additions take REPEATS times, in each of so many threads."""
+    doubling.pair(terms.start - 2)
+    doubling.pair(terms.stop - 2)
+    running = [threading.Thread(target=exhaust, args=(terms, REPEATS)) for _ in range(threads)]
     started = perf_counter()
     for one in running:
         one.start()
@@ -159,7 +172,7 @@ def report_hosts(cores: Mapping[str, float], speed: float, write_s: float) -> No
 
 def main() -> None:
     """Measures and prints."""
-    options = parser(__doc__, rounds=3).parse_args()
+    options = parser(__doc__, rounds=5).parse_args()
     heading()
     exhaust(Span(0, 100))  # loads the compiler
     runs = {end: before(end, RUN_BYTES) for end in PLACES}
@@ -167,7 +180,8 @@ def main() -> None:
     for end, terms in runs.items():
         sides[f"pair {end}"] = partial(seconds_of_pair, end)
         sides[f"additions {end}"] = partial(seconds_of_additions, terms)
-    sides["threads"] = partial(seconds_of_additions, runs[MAX_SN], THREADS)
+    for threads in (1, THREADS):
+        sides[f"threads {threads}"] = partial(seconds_in_threads, runs[MAX_SN], threads)
     segments = {mib: before(MAX_SN, mib * MIB) for mib in SEGMENT_MIB}
     for mib, terms in segments.items():
         sides[f"segment {mib}"] = partial(seconds_of_segment, terms)
@@ -191,8 +205,12 @@ def main() -> None:
     ]
     columns = ["n", "pair s", "from – to", "additions GB/s, one thread", "s for 64 MiB of them"]
     table("Computing far out", columns, rows)
-    twice = THREADS * middle[f"additions {MAX_SN}"] / middle["threads"]
-    print(f"\n{THREADS} threads add {twice:.2f} times as fast as one just below {MAX_SN:,}.")
+    faster = [THREADS * one for one in ratios(taken["threads 1"], taken[f"threads {THREADS}"])]
+    twice = statistics.median(faster)
+    print(
+        f"\n{THREADS} threads add {twice:.2f} times as fast as one just below {MAX_SN:,} "
+        f"({min(faster):.2f} – {max(faster):.2f})."
+    )
 
     rows = []
     rates = {}
