@@ -197,12 +197,12 @@ def break_even(once: float, saved: list[float]) -> str:
     """In a sentence when it has paid to store, in CPU seconds, which every round must agree on."""
     spread = f"{min(saved):.3f} – {max(saved):.3f} s"
     if max(saved) <= 0:
-        after = "never: to read is not cheaper"
+        after = "It never pays: to read is not cheaper"
     elif min(saved) <= 0:
-        after = f"not told: rounds differ, {once / max(saved):.0f} requests at best"
+        after = f"Whether it pays, rounds differ: after {once / max(saved):.0f} requests at best"
     else:
-        after = f"after {once / statistics.median(saved):.1f} requests"
-    return f"It pays {after}. To store costs {once:.2f} CPU s and saves {spread} a request."
+        after = f"It pays after {once / statistics.median(saved):.1f} requests"
+    return f"{after}. To store costs {once:.2f} CPU s and saves {spread} a request."
 
 
 def report_far(found: dict[int, dict[str, list[Cost]]]) -> None:

@@ -176,7 +176,8 @@ def main() -> None:
             sides = {way: multiples[law][way] for way in (RANGE, cached, HASH, TURNS, NOTHING)}
             title = f"What the busiest host carries, {law}"
             name = f"hotspots_{law.removeprefix('N ').replace('-', '_')}"
-            plots.lines(name, title, sides, ("hosts", "times its fair share"))
+            labels = ("hosts", "times its fair share")
+            plots.lines(name, title, sides, labels, logarithmic=False)
 
 
 if __name__ == "__main__":

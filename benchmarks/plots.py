@@ -12,6 +12,8 @@ DIRECTORY = ROOT / "docs" / "plots"
 # As far from black as from white: no program tells a picture what it lies on.
 GREY = "#7d8590"
 COLOURS = ("#2f81f7", "#d2691e", "#2da44e", "#a371f7", "#db61a2")
+FEW = 2
+"""Lines that leave room for a legend."""
 
 STYLE: Any = {
     "svg.fonttype": "none",  # letters, not their outlines
@@ -91,4 +93,8 @@ def lines(
         axes.set_xlabel(labels[0])
         axes.set_ylabel(labels[1])
         axes.grid(visible=True)
-        axes.legend(labelcolor=GREY)
+        if len(sides) > FEW:
+            # Within, it would lie on some of the lines.
+            axes.figure.legend(labelcolor=GREY, loc="outside lower left", ncols=2)
+        else:
+            axes.legend(labelcolor=GREY)

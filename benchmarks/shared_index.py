@@ -190,7 +190,8 @@ def draw(sides: Sequence[Index], computed: Mapping[int, list[Found]]) -> None:
                 readers: median_rate(side.reads[readers, writers]) for readers in READERS
             }
     title = "Look-ups of where a term ends"
-    plots.lines("shared_index", title, drawn, ("processes", "look-ups a second in all"))
+    labels = ("processes", "look-ups a second in all")
+    plots.lines("shared_index", title, drawn, labels, logarithmic=False)
 
 
 def main() -> None:
