@@ -14,6 +14,7 @@ from bench import heading, parser, table
 from sharing import (
     Carried,
     Cut,
+    Demand,
     by_fewest_open,
     by_hash,
     by_range,
@@ -105,21 +106,24 @@ def requested(law: Law) -> list[Span]:
     return [Span(offset(n.start), offset(n.stop)) for n, _ in zip(asked, range(REQUESTS))]  # noqa: B905
 
 
-def outcomes(requests: list[Span], hosts: int) -> dict[str, Carried]:
+def demands(requests: list[Span], hosts: int) -> dict[str, Demand]:
+    """What the hosts need of one another, by what each has itself; its name has room for a way."""
+    found = {"{}": demand(requests, hosts, CUT)}
+    for percent in CACHED_PERCENT:
+        cached = SEGMENTS * percent // 100
+        found[CACHE.format("{}", percent)] = demand(requests, hosts, CUT, cached=cached)
+    kept = SEGMENTS * KEPT_PERCENT // 100
+    found[KEPT.format("{}", KEPT_PERCENT)] = demand(requests, hosts, CUT, kept=kept)
+    return found
+
+
+def outcomes(requests: list[Span], needed: dict[str, Demand], hosts: int) -> dict[str, Carried]:
     """Who carries what, by each way to spread them."""
     owners = {
         RANGE: by_range(SEGMENTS, hosts),
         HASH: by_hash(SEGMENTS, hosts),
         TURNS: by_turns(SEGMENTS, hosts),
     }
-    needed = {"{}": demand(requests, hosts, CUT)}
-    for percent in CACHED_PERCENT:
-        needed[CACHE.format("{}", percent)] = demand(
-            requests, hosts, CUT, cached=SEGMENTS * percent // 100
-        )
-    needed[KEPT.format("{}", KEPT_PERCENT)] = demand(
-        requests, hosts, CUT, kept=SEGMENTS * KEPT_PERCENT // 100
-    )
     found = {
         way.format(name): placed(what, segment_owners)
         for way, what in needed.items()
@@ -152,7 +156,8 @@ def main() -> None:
     )
     multiples: dict[str, dict[str, dict[int, float]]] = {law: {} for law in LAWS}
     for hosts in HOSTS:
-        found = {law: outcomes(spans, hosts) for law, spans in requests.items()}
+        needed = {law: demands(spans, hosts) for law, spans in requests.items()}
+        found = {law: outcomes(spans, needed[law], hosts) for law, spans in requests.items()}
         busiest, crossing = [], []
         for way in found[DRAWN[0]]:
             carried = [found[law][way] for law in LAWS]
@@ -170,6 +175,12 @@ def main() -> None:
         table(title, ["spread by", *LAWS], busiest)
         title = f"{hosts} hosts: bytes that go from one host to another, of all that are sent"
         table(title, ["spread by", *LAWS], crossing)
+        rows = []
+        for way in needed[DRAWN[0]]:
+            asked_of = (needed[law][way].times_asked[0] / REQUESTS for law in LAWS)
+            rows.append([way.format("any placement"), *(f"{share:.1%}" for share in asked_of)])
+        title = f"{hosts} hosts: requests that need segment 0 from its owner"
+        table(title, ["spread by", *LAWS], rows)
     if options.plots:
         cached = CACHE.format(RANGE, CACHED_PERCENT[-1])
         for law in DRAWN:

@@ -38,10 +38,12 @@ class Cut(NamedTuple):
 
 
 class Demand(NamedTuple):
-    """What the fronts need: bytes of their own caches, and bytes of each segment from its owner."""
+    """What the fronts need: bytes of their own caches, bytes of each segment from its owner, and
+    how often each segment is asked for there."""
 
     cached: list[int]
     from_owners: list[list[int]]
+    times_asked: list[int]
 
 
 def parts(span: Span, segment_bytes: int) -> Iterator[tuple[int, int]]:
@@ -64,7 +66,8 @@ def demand(
     Each front caches that many segments, those that it needed last; and it has the first `kept`
     ones for good, which count as cached.
     """
-    found = Demand([0] * hosts, [[0] * cut.segments for _ in range(hosts)])
+    of_each = [[0] * cut.segments for _ in range(hosts)]
+    found = Demand([0] * hosts, of_each, [0] * cut.segments)
     # A dict keeps the order of its keys: the first is what was needed longest ago.
     caches: list[dict[int, None]] = [{} for _ in range(hosts)]
     for place, span in enumerate(requests):
@@ -79,6 +82,7 @@ def demand(
                 found.cached[front] += nbytes
             else:
                 needed[number] += nbytes
+                found.times_asked[number] += 1
                 if not cached:
                     continue
                 if len(cache) == cached:

@@ -36,6 +36,7 @@ def test_a_span_has_the_bytes_of_each_segment_that_it_touches() -> None:
 def test_by_range_the_beginning_is_carried_by_the_first_host() -> None:
     needed = demand(REQUESTS, HOSTS, CUT)
     assert needed.cached == [0, 0]
+    assert needed.times_asked == [4, 3, 2, 1]
     # Host 0 is asked for 0 to 40 and 0 to 10, host 1 for 0 to 15 and 5 to 25.
     assert needed.from_owners == [[20, 10, 10, 10], [15, 15, 5, 0]]
     owners = by_range(SEGMENTS, HOSTS)
@@ -51,7 +52,7 @@ def test_a_cache_keeps_what_was_needed_last() -> None:
     requests = [Span(0, 20), Span(0, 10), Span(20, 30), Span(0, 20)]
     needed = demand(requests, 1, CUT, cached=2)
     # The third request puts segment 2 in place of 1, as 0 was needed after that.
-    assert needed == ([20], [[10, 20, 10, 0]])
+    assert needed == ([20], [[10, 20, 10, 0]], [1, 2, 1, 0])
 
 
 def test_a_cache_that_a_scan_does_not_fit_in_serves_none_of_it() -> None:
@@ -69,7 +70,7 @@ def test_what_is_cached_is_carried_by_the_host_that_is_asked() -> None:
 
 def test_what_is_kept_of_the_beginning_needs_no_owner() -> None:
     needed = demand(REQUESTS, HOSTS, CUT, kept=1)
-    assert needed == ([20, 15], [[0, 10, 10, 10], [0, 15, 5, 0]])
+    assert needed == ([20, 15], [[0, 10, 10, 10], [0, 15, 5, 0]], [0, 3, 2, 1])
 
 
 def test_every_segment_has_an_owner_by_its_turn() -> None:
