@@ -4,7 +4,7 @@ from cluster import front, index
 from cluster.ceph import Ceph
 from cluster.hosts import Hosts
 from cluster.keys import kept
-from cluster.place import Place
+from cluster.place import Failed, Place
 from cluster.processes import Daemon
 
 
@@ -21,5 +21,8 @@ class Cluster:
         self.daemons = [*self.engines, *self.hosts.daemons()]
 
     def named(self, name: str) -> Daemon:
-        """The daemon of that name; raises KeyError."""
-        return {daemon.name: daemon for daemon in self.daemons}[name]
+        """The daemon of that name; raises Failed where there is none."""
+        known = {daemon.name: daemon for daemon in self.daemons}
+        if name not in known:
+            raise Failed(f"There is no part {name!r}; there are {', '.join(known)}.")
+        return known[name]

@@ -177,27 +177,28 @@ class Daemon:
         self.signal(self.stop_signal)
         # One that is paused would never see it.
         self.signal(signal.SIGCONT)
-        if not until(lambda: not self._group(), self.stop_s):
+        if not until(lambda: not self._family(), self.stop_s):
             print(f"{self.name} did not end within {self.stop_s:.0f} s, and is killed.", flush=True)
         self.kill()
         self._pid_file.unlink(missing_ok=True)
 
     def kill(self) -> None:
         """Kills it and its children, as a power cut would, and waits until they are gone."""
-        for pid in self._group():
+        family = self._family()
+        for pid in family:
             with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
-        if not until(lambda: not self._group(), 30):
+        if not until(lambda: not any(map(born, family)), 30):
             raise Failed(f"{self.name} cannot be killed.")
 
     def pause(self) -> None:
         """Stops it and its children where they are: they hold their connections, and are silent."""
-        for pid in self._group():
+        for pid in self._family():
             os.kill(pid, signal.SIGSTOP)
 
     def resume(self) -> None:
         """Has it go on that was paused."""
-        for pid in self._group():
+        for pid in self._family():
             os.kill(pid, signal.SIGCONT)
 
     def signal(self, number: signal.Signals) -> None:
@@ -206,8 +207,8 @@ class Daemon:
             with suppress(ProcessLookupError):
                 os.kill(pid, number)
 
-    def _group(self) -> list[int]:
-        """The process and its children; also those that have outlived it."""
+    def _family(self) -> list[int]:
+        """The process and its children; also those that have outlived it in its group."""
         try:
             leader, since = self._pid_file.read_text().split()
         except (FileNotFoundError, ValueError):
@@ -216,7 +217,12 @@ class Daemon:
         # nothing to do with this one.
         if born(int(leader)) not in (since, None) or since.split("/")[0] != boot():
             return []
-        return [pid for pid, group in processes() if group == int(leader)]
+        family = {int(leader)}
+        found = [*processes()]
+        # PostgreSQL's children have groups of their own, and are known by their parent only.
+        while more := {pid for pid, *kin in found if family & {*kin}} - family:
+            family |= more
+        return [pid for pid in family if born(pid)]
 
 
 def boot() -> str:
@@ -230,11 +236,11 @@ def born(pid: int) -> str | None:
     return f"{boot()}/{found[19]}" if found and found[0] != "Z" else None
 
 
-def processes() -> Iterator[tuple[int, int]]:
-    """The processes that have not ended, each with the group it belongs to."""
+def processes() -> Iterator[tuple[int, int, int]]:
+    """The processes that have not ended, each with its parent and the group it belongs to."""
     for path in Path("/proc").iterdir():
         if path.name.isdigit() and (found := stat(int(path.name))) and found[0] != "Z":
-            yield int(path.name), int(found[2])
+            yield int(path.name), int(found[1]), int(found[2])
 
 
 def stat(pid: int) -> list[str]:
