@@ -174,10 +174,13 @@ class Daemon:
 
     def stop(self) -> None:
         """Has it end, and waits until it has; kills what does not end in time."""
-        self.signal(self.stop_signal)
-        # One that is paused would never see it.
-        self.signal(signal.SIGCONT)
-        if not until(lambda: not self._family(), self.stop_s):
+        if pid := self.pid():
+            for number in (self.stop_signal, signal.SIGCONT):
+                # One that is paused would else never see the first.
+                with suppress(ProcessLookupError):
+                    os.kill(pid, number)
+        # Its children have to be killed where nobody is left to tell them.
+        if pid and not until(lambda: not self._family(), self.stop_s):
             print(f"{self.name} did not end within {self.stop_s:.0f} s, and is killed.", flush=True)
         self.kill()
         self._pid_file.unlink(missing_ok=True)
@@ -200,12 +203,6 @@ class Daemon:
         """Has it go on that was paused."""
         for pid in self._family():
             os.kill(pid, signal.SIGCONT)
-
-    def signal(self, number: signal.Signals) -> None:
-        """Sends it a signal, where it runs."""
-        if pid := self.pid():
-            with suppress(ProcessLookupError):
-                os.kill(pid, number)
 
     def _family(self) -> list[int]:
         """The process and its children; also those that have outlived it in its group."""
