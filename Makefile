@@ -71,9 +71,9 @@ clean: ## remove what make made, but for the data
 	@touch $@
 
 # Installs Debian's packages for those programs that are missing; program:package where they differ.
-# The second argument is of options for apt-get.
+# PostgreSQL's are where no PATH leads. The second argument is of options for apt-get.
 define debian
-	@for each in $(1); do PATH="$$PATH:/usr/sbin:$$(echo /usr/lib/postgresql/*/bin)" command -v $${each%:*} >/dev/null || \
+	@for each in $(1); do PATH="$$PATH:/usr/sbin:$$(echo /usr/lib/postgresql/*/bin | tr ' ' :)" command -v $${each%:*} >/dev/null || \
 	    missing="$$missing $${each#*:}"; done; \
 	  test -z "$$missing" || \
 	  { test "$$(id -u)" = 0 && apt-get update -qq && apt-get install -y -qq $(2) $$missing; } || \

@@ -6,17 +6,15 @@ from pathlib import Path
 
 from cluster.keys import Keys
 from cluster.place import BRIDGE_ADDRESS, LOOPBACK, POSTGRES_PORT, Failed, Place
+from cluster.postgres import OWNER, program
 from cluster.processes import Daemon, answers, as_user, directory_of, run
-
-USER = "postgres"
-"""The user that Debian's package makes for it; and, in the index, the service's own."""
 
 DATABASE = "postgres"
 
 
 def url(place: Place, keys: Keys) -> str:
     """What DATABASE_URL is on a host."""
-    return f"postgres://{USER}:{keys.postgres}@{place.engines}:{POSTGRES_PORT}/{DATABASE}"
+    return f"postgres://{OWNER}:{keys.postgres}@{place.engines}:{POSTGRES_PORT}/{DATABASE}"
 
 
 def daemon(place: Place, keys: Keys) -> Daemon:
@@ -25,18 +23,18 @@ def daemon(place: Place, keys: Keys) -> Daemon:
     data = directory / "data"
 
     def prepare() -> None:
-        directory_of(USER, directory)
+        directory_of(OWNER, directory)
         if not (data / "made").exists():
             create(data, keys.postgres)
 
     return Daemon(
         "postgres",
         [
-            *(binary("postgres"), "-D", str(data), "-p", str(POSTGRES_PORT), "-k", str(directory)),
+            *(program("postgres"), "-D", str(data), "-p", str(POSTGRES_PORT), "-k", str(directory)),
             *("-h", ",".join(place.listening)),
         ],
         place.directory,
-        user=USER,
+        user=OWNER,
         work_directory=place.directory,
         listens=[(address, POSTGRES_PORT) for address in place.listening],
         prepare=prepare,
@@ -51,7 +49,7 @@ def create(data: Path, password: str) -> None:
     shutil.rmtree(data, ignore_errors=True)
     run(
         [
-            *(*as_user(USER), binary("initdb"), "-D", str(data), "-U", USER, "-E", "UTF8"),
+            *(*as_user(OWNER), program("initdb"), "-D", str(data), "-U", OWNER, "-E", "UTF8"),
             *("--locale=C", "-A", "scram-sha-256", "--pwfile=/dev/stdin"),
         ],
         {},
@@ -65,12 +63,7 @@ def create(data: Path, password: str) -> None:
 def accepts(directory: Path) -> bool:
     """Whether it takes connections, and is not still reading its log after a crash."""
     try:
-        run([binary("pg_isready"), "-q", "-h", str(directory), "-p", str(POSTGRES_PORT)], {})
+        run([program("pg_isready"), "-q", "-h", str(directory), "-p", str(POSTGRES_PORT)], {})
     except Failed:
         return False
     return True
-
-
-def binary(name: str) -> str:
-    """The path of one of PostgreSQL's programs, which Debian keeps off the path."""
-    return str(max(Path("/usr/lib/postgresql").glob(f"*/bin/{name}")))

@@ -9,6 +9,7 @@ import socket
 import sys
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 from csp.constants import NONE, SELF
 from environ import Env
@@ -57,6 +58,30 @@ def _directory(name: str, default: Path) -> Path:
     except OSError as error:
         sys.exit(f"{name} is {str(path)!r}; it must be a directory ({error.strerror}).")
     return path
+
+
+def _postgresql(name: str) -> dict[str, str] | None:
+    """The variable as libpq's facts of a connection to PostgreSQL; None where it is unset."""
+    if name not in _env.ENVIRON:
+        return None
+    try:
+        from psycopg import ProgrammingError
+        from psycopg.conninfo import conninfo_to_dict
+    except ImportError:
+        sys.exit(f"{name} needs more: pip install -r requirements-cluster.txt.")
+    url = _env.str(name)
+    with suppress(ProgrammingError, ValueError):
+        facts = {key: str(fact) for key, fact in conninfo_to_dict(url).items()}
+        # A list of hosts has a list of ports.
+        ports = [int(port) for port in facts.get("port", "5432").split(",")]
+        if (
+            url.startswith(("postgres://", "postgresql://"))
+            and facts.get("dbname")
+            and all(0 < port < 65536 for port in ports)
+        ):
+            return facts
+    # Without its value, as a password may be a part of it.
+    sys.exit(f"{name} is not understood; it must be postgres://user:password@host:port/name.")
 
 
 def _kept_secret(path: Path) -> str:
@@ -154,14 +179,16 @@ TEMPLATES = [
 ROOT_URLCONF = "fibosite.urls"
 WSGI_APPLICATION = "fibosite.wsgi.application"
 
-_INDEX = FIBO_DATA_DIR / "index.sqlite3"
-# SQLite writes beside an index in WAL mode even to read it, unless it is told that nobody writes.
-_WRITABLE = os.access(FIBO_DATA_DIR, os.W_OK)
 
-DATABASES = {
-    "default": {
+def _sqlite() -> dict[str, Any]:
+    """The index as a file of the data directory."""
+    path = FIBO_DATA_DIR / "index.sqlite3"
+    # SQLite writes beside an index in WAL mode even to read it, unless it is told that nobody
+    # writes.
+    writable = os.access(FIBO_DATA_DIR, os.W_OK)
+    return {
         "ENGINE": "fibosite.sqlite",
-        "NAME": _INDEX if _WRITABLE else f"{_INDEX.as_uri()}?immutable=1",
+        "NAME": path if writable else f"{path.as_uri()}?immutable=1",
         # Every thread keeps its connection: to open one costs more than a small request.
         "CONN_MAX_AGE": None,
         "OPTIONS": {
@@ -175,15 +202,47 @@ DATABASES = {
             # as there is one for each of hundreds of threads. The log of changes gives back what
             # it had to grow beyond its usual 4 MiB.
             "init_command": (
-                ("PRAGMA journal_mode=WAL; " if _WRITABLE else "")
+                ("PRAGMA journal_mode=WAL; " if writable else "")
                 + "PRAGMA journal_size_limit=4194304; "
                 + "PRAGMA synchronous=NORMAL; PRAGMA cache_size=-256; "
                 # To write, for all who write before.
                 + "PRAGMA busy_timeout=60000"
             ),
         },
-    },
-}
+    }
+
+
+def _on_postgresql(facts: dict[str, str]) -> dict[str, Any]:
+    """The index on a server that several hosts share."""
+    named = {"NAME": "dbname", "USER": "user", "PASSWORD": "password", "HOST": "host"}
+    named["PORT"] = "port"
+    return {
+        "ENGINE": "fibosite.postgresql",
+        **{ours: facts.pop(theirs, "") for ours, theirs in named.items()},
+        # A connection goes back to the pool as soon as it has answered (sequence/index.py).
+        "CONN_MAX_AGE": 0,
+        "OPTIONS": {
+            # PostgreSQL allows 100 connections, and hundreds of threads ask for a millisecond
+            # each. None is open before it is asked for: gunicorn forks. The pool gives up a
+            # connection at once that cannot be made; fibosite/postgresql says when it is tried
+            # again.
+            "pool": {"min_size": 0, "max_size": 8, "timeout": 1, "reconnect_timeout": 0},
+            # libpq's: in seconds, the last one in milliseconds. A host that is gone is noticed.
+            "connect_timeout": 2,
+            "keepalives_idle": 30,
+            "keepalives_interval": 5,
+            "keepalives_count": 3,
+            "tcp_user_timeout": 10_000,
+            # A look-up waits a second for who has locked a table; what writes waits for longer
+            # (sequence/models.py).
+            "options": "-c lock_timeout=1s",
+            **facts,
+        },
+    }
+
+
+_facts = _postgresql("DATABASE_URL")
+DATABASES = {"default": _on_postgresql(_facts) if _facts else _sqlite()}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 STATIC_URL = "static/"
@@ -240,5 +299,7 @@ LOGGING = {
         "django.request": {"level": "ERROR"},
         "django.security": {"level": "CRITICAL"},
         "sequence": {"level": "INFO"},
+        # Of each connection that fails; what could not be asked for want of it says so itself.
+        "psycopg.pool": {"level": "ERROR"},
     },
 }

@@ -21,7 +21,11 @@ try:
 
     prepare()
 except (OSError, DatabaseError) as error:
+    reason = str(error).partition("\n")[0]
     # What is stored can be read, perhaps, and everything can be computed.
-    logging.getLogger("sequence").error("The store cannot be prepared: %s.", error)
+    logging.getLogger("sequence").error("The store cannot be prepared: %s.", reason)
 # The workers that are forked from here open connections of their own.
 connections.close_all()
+# And PostgreSQL's, pools of their own: its threads are not forked along.
+for each in connections.all():
+    getattr(each, "close_pool", lambda: None)()

@@ -9,7 +9,7 @@ from pathlib import Path
 from sequence import budget, conf, models
 from sequence.background import Background
 from sequence.errors import LayoutMismatch
-from sequence.index import dispensable
+from sequence.index import dispensable, give_back
 from sequence.models import Segment
 from sequence.store.checksum import BLOCK_BYTES, CHECKSUM_BYTES, BlockChecksums
 from sequence.store.directory import SegmentDirectory
@@ -75,6 +75,7 @@ def make(number: int) -> Segment:
     A file that is right already stays; any other is removed, before the new one takes room. Raises
     OSError and DatabaseError where they cannot be written; then nothing that was made is left.
     """
+    give_back()
     directory, layout = store(), conf.layout()
     _compare(directory, directory.set_label(layout.label), layout)
     planned = layout.planned(number)

@@ -11,7 +11,7 @@ from sequence import budget, build, conf, healing
 from sequence.background import Background, at_once
 from sequence.coding import CODINGS, Coding, crc32
 from sequence.errors import NoRoom
-from sequence.index import dispensable
+from sequence.index import dispensable, give_back
 from sequence.models import CodedSegment, Segment
 from sequence.store.checksum import BlockChecksums
 from sequence.text.format import Format
@@ -136,6 +136,7 @@ def _keep(name: str, segment: Segment, format: Format, coding: Coding) -> CodedS
 def _publish(
     name: str, segment: Segment, format: Format, coding: Coding, left: int
 ) -> CodedSegment:
+    give_back()
     coder, checksums = CheckedCoder(coding), BlockChecksums()
     text = healing.read(segment, Span(0, segment.length_bytes))
     pieces = build.summed(coder.code(rendered(segment.number, format, text)), checksums)

@@ -1,34 +1,32 @@
-"""The index as a file: made where it is missing, and made anew where it is damaged."""
+"""The index as a whole: made where it is missing or damaged, and done without where it fails.
+
+It is a file of SQLite's (sequence/index_file.py), or tables on a PostgreSQL that hosts share.
+"""
 
 import logging
-import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
-from pathlib import Path
-from urllib.parse import unquote, urlsplit
+from contextlib import closing, contextmanager, suppress
 
 from django.apps import apps
-from django.contrib.auth import get_user_model
 from django.core.management import call_command
 from django.db import DatabaseError, connection
 from django.dispatch import Signal
 
-from sequence import conf
+from sequence import conf, index_file
 from sequence.background import Background
 from sequence.errors import FiboError
 from sequence.store.directory import SegmentDirectory
 
 log = logging.getLogger(__name__)
 
-DAMAGED = "damaged.sqlite3"
-"""The name that a damaged index is kept under, until there is another one."""
+APPS = ("sequence", "procrastinate")
+"""Whose tables an index must have; those of the second where it is installed."""
 
-_DAMAGES = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_ERROR)
-"""What SQLite says of a file that is damaged, none of its own, or without our tables. A full disk,
-say, or another process that writes, is something else."""
+NO_SUCH_TABLE = ("42P01", "42703")
+"""PostgreSQL's errors for tables and columns that are missing (its manual, appendix A)."""
 
-_MAGIC = b"SQLite format 3\0"
-"""SQLite's file format, section 1.3.1."""
+MIGRATING = -1
+"""The key of the lock of those who make the tables; those of segments are their numbers."""
 
 restored = Signal()
 """Sent when an index that failed has been made anew, empty."""
@@ -47,10 +45,37 @@ def dispensable(what: str) -> Iterator[None]:
     except (FiboError, OSError) as error:
         log.error("%s failed: %s", what, error)
     except DatabaseError as error:
-        log.error("%s failed: the index says: %s", what, error)
         # Opened again, it may be another file.
         connection.close()
-        restorers.soon("index", _restore_and_tell)
+        # While PostgreSQL cannot be reached nobody asks it, and there is nothing new to tell.
+        if not getattr(error.__cause__, "repeats", False):
+            log.error("%s failed: the index says: %s", what, said(error))
+            restorers.soon("index", _restore_and_tell)
+    finally:
+        give_back()
+
+
+def give_back() -> None:
+    """Gives the connection back that was asked by, where there is a pool of them.
+
+    For before what lasts: a stream as slow as its reader, or the making of a segment.
+    """
+    if not connection.in_atomic_block:
+        connection.close_if_unusable_or_obsolete()
+
+
+def said(error: DatabaseError) -> str:
+    """What the error says, without the lines in which PostgreSQL goes into details."""
+    return str(error).partition("\n")[0]
+
+
+def name() -> str:
+    """What the index is called, where something is wrong with it."""
+    return index_file.path().name if _is_file() else "PostgreSQL"
+
+
+def _is_file() -> bool:
+    return connection.vendor == "sqlite"
 
 
 def _restore_and_tell() -> None:
@@ -59,57 +84,42 @@ def _restore_and_tell() -> None:
 
 
 def fault(check: str = "quick_check") -> str | None:
-    """What is wrong with the index as a whole, in SQLite's words; None where nothing is.
+    """What is wrong with the index as a whole, in its own words; None where nothing is.
 
-    Looks at its structure and for its tables, and not at their rows; `integrity_check` takes
+    Looks at a file's structure and for the tables, and not at their rows; `integrity_check` takes
     longer and also compares each of SQLite's own indexes with its table. Raises DatabaseError
     where it cannot be looked at now.
     """
-    if _is_something_else():
-        # Not opened: that would wait for those who opened it when it was an index.
-        connection.close()
-        return "file is not a database"
     try:
+        if _is_file() and (found := index_file.fault(check)):
+            return found
         with connection.cursor() as cursor:
-            cursor.execute(f"PRAGMA {check}(1)")
-            found = cursor.fetchone()
-            for model in apps.get_app_config("sequence").get_models():
+            for model in (each for each in apps.get_models() if each._meta.app_label in APPS):
                 cursor.execute(f"{model._default_manager.order_by().query} LIMIT 0")
-        return None if found == ("ok",) else str(found[0] if found else "nothing")
+        return None
     except DatabaseError as error:
         connection.close()
-        code = getattr(error.__cause__, "sqlite_errorcode", sqlite3.SQLITE_ERROR)
-        # The lower byte is the kind, the rest tells more of it.
-        if code & 0xFF in _DAMAGES:
-            return str(error)
+        if index_file.is_damage(error) if _is_file() else _is_missing(error):
+            return said(error)
         raise
 
 
-def _is_something_else() -> bool:
-    """Whether there is a file that does not begin as SQLite's do, such as an empty one."""
-    if connection.vendor != "sqlite":
-        return False
-    try:
-        with _path().open("rb") as file:
-            return file.read(len(_MAGIC)) != _MAGIC
-    except FileNotFoundError:
-        return False
-
-
-def _path() -> Path:
-    """Where the index is; without what a data directory that is read-only adds to its name."""
-    name = str(connection.settings_dict["NAME"])
-    return Path(unquote(urlsplit(name).path) if name.startswith("file:") else name)
+def _is_missing(error: DatabaseError) -> bool:
+    return getattr(error.__cause__, "sqlstate", None) in NO_SUCH_TABLE
 
 
 def restore(check: str = "quick_check") -> str | None:
     """Makes the index, empty, where it is missing or damaged; returns what was wrong with it.
 
-    The damaged one is set aside. The admin's accounts, which nothing else knows, are carried over
+    A damaged file is set aside. The admin's accounts, which nothing else knows, are carried over
     where they can be read. Raises OSError and DatabaseError where it cannot be made.
     """
-    if fault(check) is None:
+    found = fault(check)
+    if found is None:
         return None
+    if not _is_file():
+        call_command("migrate", verbosity=0, interactive=False)
+        return found
     with SegmentDirectory(conf.segments_dir()).sole_builder("index"):
         found = fault(check)
         if found is None:  # another process was faster
@@ -118,32 +128,29 @@ def restore(check: str = "quick_check") -> str | None:
             call_command("migrate", verbosity=0, interactive=False)
         if fault(check):
             log.error("The index is damaged (%s); it is set aside and made anew.", found)
-            aside = _set_aside()
+            aside = index_file.set_aside()
             call_command("migrate", verbosity=0, interactive=False)
-            _carry_over_accounts(aside)
+            index_file.carry_over_accounts(aside)
         return found
 
 
-def _set_aside() -> Path:
-    """Renames the index with its log of changes; returns where it is then."""
-    connection.close()
-    path = _path()
-    aside = path.with_name(DAMAGED)
-    for suffix in ("-wal", "-shm", ""):
-        # Each of them anew: the log of another index would be taken for this one's.
-        aside.with_name(aside.name + suffix).unlink(missing_ok=True)
-        with suppress(FileNotFoundError):
-            path.with_name(path.name + suffix).rename(aside.with_name(aside.name + suffix))
-    return aside
+@contextmanager
+def sole_migrator() -> Iterator[None]:
+    """Makes the caller the only one of all hosts that changes the tables; waits for another one.
 
-
-def _carry_over_accounts(aside: Path) -> None:
-    accounts = get_user_model()._meta.db_table
-    with connection.cursor() as cursor:
+    By a connection of its own: the migrations begin and end transactions on theirs.
+    """
+    if _is_file():
+        yield
+        return
+    with closing(connection.copy()) as other, connection.cursor() as patient:
+        other.set_autocommit(False)
+        with other.cursor() as cursor:
+            cursor.execute("SET LOCAL lock_timeout = 0")
+            cursor.execute("SELECT pg_advisory_xact_lock(%s)", [MIGRATING])
+        patient.execute("SET lock_timeout = '1min'")
         try:
-            cursor.execute("ATTACH %s AS damaged", [str(aside)])
-            cursor.execute(f"INSERT INTO {accounts} SELECT * FROM damaged.{accounts}")  # noqa: S608
-        except DatabaseError as error:
-            log.error("The accounts could not be read from %s (%s).", aside, error)
+            yield
         finally:
-            connection.close()
+            patient.execute("RESET lock_timeout")
+            other.rollback()

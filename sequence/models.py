@@ -2,7 +2,8 @@
 
 import json
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from functools import reduce
 from operator import or_
 from threading import Lock
@@ -182,12 +183,28 @@ def _first(question: str, facts: Sequence[Any]) -> Any:
     return row and row[0]
 
 
+@contextmanager
+def writing(*segments: int) -> Iterator[Any]:
+    """The cursor of a transaction that alone, of all hosts, writes about segments of such numbers.
+
+    It waits for up to a minute for those who write before.
+    """
+    with transaction.atomic(), connection.cursor() as cursor:
+        # SQLite has one writer at a time, and the settings say how long the others wait.
+        if connection.vendor == "postgresql":
+            # Look-ups wait for less.
+            cursor.execute("SET LOCAL lock_timeout = '1min'")
+            for number in sorted(segments):
+                cursor.execute("SELECT pg_advisory_xact_lock(%s)", [number])
+        yield cursor
+
+
 def remove(segments: models.QuerySet[Segment]) -> None:
     """Removes the rows of the segments, of their terms and of their coded forms."""
     # By number alone: from a damaged row nothing else may be had.
     numbers = list(segments.order_by().values_list("number", flat=True))
     if numbers:
-        with transaction.atomic():
+        with writing(*numbers):
             delete(CodedSegment.objects.filter(segment__in=numbers))
             delete(Term.objects.filter(segment__in=numbers))
             delete(Segment.objects.filter(number__in=numbers))
@@ -217,8 +234,16 @@ def _replace(segment: Segment) -> None:
     delete(Term.objects.filter(wrong))
 
 
-# SQLite has one writer at a time, and others sleep for up to 100 ms before they look again.
+# SQLite has one writer at a time, and others sleep for up to 100 ms before they look again. On
+# PostgreSQL the others would hold connections that look-ups wait for.
 _inserting = Lock()
+
+# A list in JSON as rows of `key`, from 0, and `value`.
+_EACH = {
+    "sqlite": "json_each(%s)",
+    "postgresql": "(SELECT ordinality - 1 AS key, value::bigint"
+    " FROM json_array_elements_text(%s) WITH ORDINALITY AS each (value, ordinality)) AS numbered",
+}
 
 
 def insert(segment: Segment, positions: Sequence[int]) -> None:
@@ -226,14 +251,14 @@ def insert(segment: Segment, positions: Sequence[int]) -> None:
 
     `positions` are those of its terms in bytes, and then the segment's length: `adder.positions`.
     """
-    with _inserting, transaction.atomic(), connection.cursor() as cursor:
+    with _inserting, writing(segment.number) as cursor:
         _replace(segment)
         # One statement: row by row, each would let Python's lock go and wait for it among the
         # threads that stream. The last position, the segment's end, is no term's.
         cursor.execute(
             f"INSERT INTO {Term._meta.db_table} (n, segment_id, position, digits)"  # noqa: S608
             " SELECT %s + key, %s, value, lead(value) OVER (ORDER BY key) - value - 1"
-            " FROM json_each(%s) ORDER BY key LIMIT %s",
+            f" FROM {_EACH[connection.vendor]} ORDER BY key LIMIT %s",
             [
                 segment.first_term,
                 segment.number,

@@ -4,13 +4,12 @@ import threading
 from collections import Counter
 from datetime import datetime
 
-from django.db import transaction
 from django.db.models import F
 from django.utils.timezone import now
 
 from sequence.background import in_thread
 from sequence.index import dispensable
-from sequence.models import Segment
+from sequence.models import Segment, writing
 
 WRITE_EVERY_S = 10
 
@@ -34,8 +33,9 @@ def write() -> None:
         _counts.clear()
         _served_at.clear()
     if counts:
-        with dispensable("Counting"), transaction.atomic():
-            for number, noted in counts.items():
+        with dispensable("Counting"), writing():
+            # In order: two that wait for each other's rows would wait for ever.
+            for number, noted in sorted(counts.items()):
                 more: dict[str, object] = {name: F(name) + more for name, more in noted.items()}
                 if number in served_at:
                     more["served_at"] = served_at[number]

@@ -7,8 +7,8 @@ from functools import partial
 from itertools import pairwise
 from typing import Any, NamedTuple
 
-from django.db import DatabaseError, transaction
-from django.db.models import BinaryField, QuerySet
+from django.db import DatabaseError, connection
+from django.db.models import BinaryField, F, QuerySet
 from django.db.models.functions import Cast
 
 from sequence import build, coded, conf, index, models, upkeep
@@ -21,9 +21,6 @@ from sequence.text.compute import compute, compute_bytes
 from sequence.text.format import FORMATS
 from sequence.text.layout import Planned, segment_name, segment_number, term_at
 from sequence.text.span import Span
-
-INDEX = "index.sqlite3"
-"""What findings are about that are of no single file."""
 
 MOST_NUMBER = 10**18
 """No segment has such a number: layout.MOST_N terms are in fewer of them."""
@@ -54,8 +51,8 @@ def faults() -> list[Finding]:
             if (count := rows.count())
         ]
     except DatabaseError as error:
-        found = [str(error)]
-    return [Finding(INDEX, sentence) for sentence in found if sentence]
+        found = [index.said(error)]
+    return [Finding(index.name(), sentence) for sentence in found if sentence]
 
 
 def mend_faults() -> None:
@@ -64,7 +61,7 @@ def mend_faults() -> None:
     Also sweeps away what builders left behind that died. Raises OSError and DatabaseError.
     """
     index.restore("integrity_check")
-    with transaction.atomic():
+    with models.writing():
         for _, rows in _rows_of_nothing():
             models.delete(rows)
     upkeep.sweep()
@@ -108,7 +105,7 @@ def verify_one(name: str) -> Verified:
     try:
         findings = [Finding(name, sentence) for sentence in _wrong(name)]
     except DatabaseError as error:
-        findings = [Finding(name, f"The index cannot be read about it: {error}.")]
+        findings = [Finding(name, f"The index cannot be read about it: {index.said(error)}.")]
     return Verified(name, build.store().length(name) or 0, findings)
 
 
@@ -162,9 +159,12 @@ def _wrong_segment(planned: Planned) -> Iterator[str]:
 
 
 def _as_stored(rows: QuerySet[Any], column: str) -> bytes | None:
-    """The column of the one row in bytes: of a damaged one there may be no value."""
-    found = rows.values_list(Cast(column, BinaryField()), flat=True).first()
-    return None if found is None else bytes(found)
+    """The column of the one row in bytes: of a damaged one SQLite may have no value."""
+    cast = Cast(column, BinaryField()) if connection.vendor == "sqlite" else F(column)
+    found = rows.values_list(cast, flat=True).first()
+    if found is None:
+        return None
+    return bytes(found) if isinstance(found, bytes | memoryview) else str(found).encode()
 
 
 def _wrong_time(rows: QuerySet[Any]) -> Iterator[str]:
@@ -235,6 +235,7 @@ def _wrong_coded(name: str) -> Iterator[str]:
         return
     number, (format, coding) = int(digits), makers[name]
     text = compute_bytes(conf.layout().planned(number).span)
+    index.give_back()
     coder, checksums, position = coded.CheckedCoder(coding), BlockChecksums(), 0
     for piece in coder.code(coded.rendered(number, format, text)):
         checksums.update(piece)

@@ -4,15 +4,19 @@ import os
 import socket
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from http.client import HTTPConnection, HTTPResponse
+from itertools import count
 from pathlib import Path
 from time import monotonic, sleep
 
 import hypothesis
 import pytest
 from pytest_django.fixtures import Settings
+
+from cluster.postgres import Postgres
 
 hypothesis.settings.register_profile("fibo", deadline=None)
 hypothesis.settings.load_profile("fibo")
@@ -116,7 +120,7 @@ def run(command: list[str], data_dir: Path, **variables: str) -> subprocess.Comp
 
 def environment(data_dir: Path, **variables: str) -> dict[str, str]:
     """The environment of a process that uses the real settings and this data directory."""
-    ours = ("FIBO_", "DJANGO_", "PORT", "WEB_CONCURRENCY")
+    ours = ("FIBO_", "DJANGO_", "PORT", "WEB_CONCURRENCY", "DATABASE_URL")
     kept = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
     return kept | {"FIBO_DATA_DIR": str(data_dir)} | variables
 
@@ -205,3 +209,33 @@ def serve(tmp_path: Path) -> Iterator[Callable[..., Server]]:
     """Starts a server on a data directory of its own."""
     with ExitStack() as stack:
         yield lambda **variables: stack.enter_context(served(tmp_path / "data", **variables))
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Postgres]:
+    """A real PostgreSQL, for the tests that are marked `cluster`."""
+    # Not below pytest's own directory, which is closed to the user that it runs as.
+    with tempfile.TemporaryDirectory(prefix="fibo-postgres-") as directory:
+        server = Postgres(Path(directory), free_port())
+        server.create()
+        server.start()
+        yield server
+        # A test that failed may have left it stopped.
+        with suppress(subprocess.CalledProcessError):
+            server.stop("immediate")
+
+
+_databases = count()
+
+
+@pytest.fixture
+def database(postgres: Postgres) -> str:
+    """The URL of an empty database of the test's own."""
+    return postgres.make(f"fibo{next(_databases)}")
+
+
+def free_port() -> int:
+    """A loopback port that nobody listens on."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port: int = listener.getsockname()[1]
+    return port

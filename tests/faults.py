@@ -49,11 +49,14 @@ class Store:
     data_dir: Path
     upto: int
     segment_bytes: int
+    database: str | None = None
+    """What DATABASE_URL is; None for an index in the directory."""
 
     @property
     def variables(self) -> dict[str, str]:
-        """The settings that tell of its segments."""
-        return {"FIBO_SEGMENT_BYTES": str(self.segment_bytes)}
+        """The settings that tell of its segments and of its index."""
+        index = {"DATABASE_URL": self.database} if self.database else {}
+        return {"FIBO_SEGMENT_BYTES": str(self.segment_bytes)} | index
 
     @property
     def segments(self) -> Path:

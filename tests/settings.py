@@ -10,10 +10,15 @@ _directory = tempfile.mkdtemp(prefix="fibo-tests-")
 atexit.register(shutil.rmtree, _directory, ignore_errors=True)
 os.environ["FIBO_DATA_DIR"] = _directory
 os.environ["FIBO_SEGMENT_BYTES"] = "4096"
+# Never the index that a developer works with: tests/test_postgresql.py names one of its own.
+os.environ.pop("DATABASE_URL", None)
+if _url := os.environ.get("FIBO_TEST_DATABASE_URL"):
+    os.environ["DATABASE_URL"] = _url
 
 from fibosite.settings import *  # noqa: E402, F403
 from fibosite.settings import DATABASES  # noqa: E402
 
-# A file and not memory, as builders in other threads must see it.
-DATABASES["default"]["TEST"] = {"NAME": Path(_directory) / "test.sqlite3"}
+if not _url:
+    # A file and not memory, as builders in other threads must see it.
+    DATABASES["default"]["TEST"] = {"NAME": Path(_directory) / "test.sqlite3"}
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]

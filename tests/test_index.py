@@ -11,7 +11,7 @@ from django.contrib.auth.models import User
 from django.db import DatabaseError, connection
 from django.test import Client
 
-from sequence import build, index, upkeep
+from sequence import build, index, index_file, upkeep
 from sequence.models import Segment
 from tests import oracle
 from tests.conftest import idle, replace_index
@@ -84,7 +84,7 @@ def test_accounts_survive_where_they_can_be_read(own_index: Path) -> None:
     replace_index(own_index, overwritten(content, 4096 * (page - 1), b"\xff" * 4096))
     assert index.restore() is not None
     assert User.objects.get().check_password("kept")
-    assert (own_index.parent / index.DAMAGED).exists()
+    assert (own_index.parent / index_file.DAMAGED).exists()
 
 
 def test_an_index_that_another_process_writes_is_not_taken_for_damaged(
@@ -102,7 +102,7 @@ def test_an_index_that_another_process_writes_is_not_taken_for_damaged(
             build.build(1)
     idle()
     assert Segment.objects.get().number == 0
-    assert not (own_index.parent / index.DAMAGED).exists()
+    assert not (own_index.parent / index_file.DAMAGED).exists()
 
 
 def test_an_emptied_index_that_others_hold_open_is_replaced_at_once(own_index: Path) -> None:

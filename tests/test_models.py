@@ -43,7 +43,8 @@ def test_rows_take_the_place_of_others() -> None:
     models.insert(segment(1, first_term=1, start_offset=6), [0, 2, 4, 6])
     models.insert(segment(), [0, 2, 4, 6])
     assert [row.number for row in Segment.objects.all()] == [0, 1]
-    assert list(Term.objects.values_list("n", "segment_id")) == [(0, 0), (1, 0), (2, 0), (3, 1)]
+    rows = Term.objects.order_by("n").values_list("n", "segment_id")
+    assert list(rows) == [(0, 0), (1, 0), (2, 0), (3, 1)]
 
 
 @pytest.mark.parametrize("changed", [{"term_count": 0}, {"length_bytes": 5}, {"start_offset": -1}])
@@ -63,6 +64,7 @@ def test_the_stop_offset_of_a_term_is_where_its_space_ends() -> None:
     assert [models.stored_stop_offset(n) for n in (6, 7, 9, 10)] == [None, 102, 106, None]
 
 
+@pytest.mark.skipif(connection.vendor != "sqlite", reason="it is SQLite's")
 def test_terms_lie_in_the_order_of_their_number() -> None:
     """SQLite's own row number is the key, so that a row costs no second tree."""
     with connection.cursor() as cursor:
@@ -78,6 +80,7 @@ def test_totals_are_over_all_segments() -> None:
     assert Segment.objects.totals() == totals
 
 
+@pytest.mark.skipif(connection.vendor != "sqlite", reason="it is SQLite's")
 def test_sqlite_is_set_to_share() -> None:
     with connection.cursor() as cursor:
         for name, expected in (

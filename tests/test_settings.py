@@ -64,3 +64,11 @@ def test_a_lower_maximum_lowers_what_is_populated(tmp_path: Path) -> None:
     manage(tmp_path, "migrate", "--verbosity=0", FIBO_MAX_SN="50")
     found = manage(tmp_path, "prepopulate", FIBO_MAX_SN="50", FIBO_SEGMENT_BYTES="1024")
     assert "The first 50 terms are stored" in found.stdout
+
+
+def test_what_postgresql_needs_is_named_where_it_is_missing(tmp_path: Path) -> None:
+    (tmp_path / "psycopg.py").write_text("raise ImportError")
+    url = "postgres://fibo:secret@db/fibo"
+    found = manage(tmp_path, "check", DATABASE_URL=url, PYTHONPATH=str(tmp_path))
+    assert found.returncode == 1
+    assert found.stderr == "DATABASE_URL needs more: pip install -r requirements-cluster.txt.\n"

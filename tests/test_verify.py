@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from django.db import connection
 
-from sequence import build, coded, populate, verify
+from sequence import build, coded, index, populate, verify
 from sequence.coding import ZSTD
 from sequence.models import CodedSegment, Segment, Term
 from sequence.text.format import FORMATS
@@ -39,6 +39,8 @@ def flip(path: Path) -> None:
 
 def raw(statement: str) -> None:
     """What a flipped bit in the index may do, and its own constraints would not let."""
+    if connection.vendor != "sqlite":
+        pytest.skip("nothing else lets that happen")
     with connection.cursor() as cursor:
         cursor.execute("PRAGMA foreign_keys = OFF")
         cursor.execute(statement)
@@ -137,7 +139,7 @@ def test_each_damage_is_found_and_mended(
     assert found == findings()  # nothing was changed
     assert any(f.name == name and f.sentence.startswith(sentence) for f in found), found
     verify.mend_faults()
-    for wrong in {finding.name for finding in found} - {verify.INDEX}:
+    for wrong in {finding.name for finding in found} - {index.name()}:
         verify.repair(wrong)
     assert findings() == []
     assert {f"{n:08}.txt" for n in range(10)} <= set(build.store().names())

@@ -7,6 +7,7 @@ from django.core.management.base import CommandError
 from django.db import DatabaseError
 
 from sequence.errors import FiboError
+from sequence.index import said
 
 
 @contextmanager
@@ -17,4 +18,6 @@ def errors_as_sentences() -> Iterator[None]:
     except (FiboError, OSError) as error:
         raise CommandError(str(error)) from error
     except DatabaseError as error:
-        raise CommandError(f"The index fails ({error}); manage.py migrate makes it.") from error
+        raise CommandError(
+            f"The index fails ({said(error)}); manage.py migrate makes it."
+        ) from error
