@@ -19,7 +19,7 @@ from cluster.place import (
     Place,
     render,
 )
-from cluster.processes import Daemon, as_user, directory_of, program, run
+from cluster.processes import Daemon, always, as_user, directory_of, program, run
 
 USER = "ceph"
 """The user that Debian's package makes for it."""
@@ -42,7 +42,8 @@ class Ceph:
         """All of them, in the order they start in."""
         return [
             self._daemon("mon", ["ceph-mon", "-i", "a"], self._make_mon, self._answers, MON_PORTS),
-            self._daemon("mgr", ["ceph-mgr", "-i", "a"], self._make_mgr, self._has_manager),
+            # Objects are stored without it: nobody waits until it is ready.
+            self._daemon("mgr", ["ceph-mgr", "-i", "a"], self._make_mgr, always),
             *(
                 self._daemon(
                     f"osd.{number}",
@@ -190,9 +191,6 @@ class Ceph:
         except Failed:
             return False
         return True
-
-    def _has_manager(self) -> bool:
-        return bool(json.loads(self.ceph("mgr", "stat", "-f", "json"))["available"])
 
     def _is_up(self, number: int) -> bool:
         return bool(json.loads(self.ceph("osd", "info", str(number), "-f", "json"))["up"])

@@ -82,6 +82,8 @@ class Hosts:
             prefix=self.prefix(name),
             variables=self.variables(name, f"worker.{name}"),
             work_directory=ROOT,
+            # One that cannot work ends by then.
+            settles_s=2,
             # It ends the job that it is at.
             stop_s=60,
         )

@@ -7,7 +7,7 @@ from pathlib import Path
 from cluster.keys import Keys
 from cluster.place import BRIDGE_ADDRESS, LOOPBACK, POSTGRES_PORT, Failed, Place
 from cluster.postgres import OWNER, program
-from cluster.processes import Daemon, answers, as_user, directory_of, run
+from cluster.processes import Daemon, answers, as_user, directory_of, given_to, run
 
 DATABASE = "postgres"
 
@@ -47,14 +47,18 @@ def daemon(place: Place, keys: Keys) -> Daemon:
 def create(data: Path, password: str) -> None:
     """Makes the database; what was begun and not completed is made anew."""
     shutil.rmtree(data, ignore_errors=True)
+    secret = data.with_name("password")
+    secret.touch(mode=0o600)
+    secret.write_text(password)
+    given_to(OWNER, secret)
     run(
         [
             *(*as_user(OWNER), program("initdb"), "-D", str(data), "-U", OWNER, "-E", "UTF8"),
-            *("--locale=C", "-A", "scram-sha-256", "--pwfile=/dev/stdin"),
+            *("--locale=C", "-A", "scram-sha-256", f"--pwfile={secret}"),
         ],
         {},
-        given=password,
     )
+    secret.unlink()
     with (data / "pg_hba.conf").open("a") as rules:
         rules.write(f"host all all {BRIDGE_ADDRESS}/24 scram-sha-256\n")
     (data / "made").touch()

@@ -53,10 +53,15 @@ def account(user: str) -> pwd.struct_passwd:
 def directory_of(user: str, path: Path) -> Path:
     """The directory, which is made where it is missing; that user's own where root makes it."""
     path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    given_to(user, path)
+    return path
+
+
+def given_to(user: str, path: Path) -> None:
+    """Makes it that user's own, where root does it."""
     if not os.geteuid():
         found = account(user)
         os.chown(path, found.pw_uid, found.pw_gid)
-    return path
 
 
 def run(
@@ -121,6 +126,8 @@ class Daemon:
     """What is to be done before it starts; it may have been done already."""
     ready: Callable[[], bool] = always
     ready_s: float = 60
+    settles_s: float = 0
+    """How long it must have run to be believed, where it does not tell that it is ready."""
     stop_s: float = 30
     """How long it may take to end."""
     stop_signal: signal.Signals = signal.SIGTERM
@@ -145,10 +152,17 @@ class Daemon:
 
     def start(self) -> None:
         """Starts it, unless it runs, and waits until it is ready; raises Failed."""
+        since = float("-inf")
         if not self.pid():
             self.prepare()
             self._launch()
-        if not until(lambda: not self.pid() or self.ready(), self.ready_s) or not self.pid():
+            since = monotonic()
+
+        def decided() -> bool:
+            settled = monotonic() - since >= self.settles_s
+            return not self.pid() or (settled and self.ready())
+
+        if not until(decided, self.ready_s) or not self.pid():
             what = "is not ready" if self.pid() else "ended"
             raise Failed(f"{self.name} {what}; the end of {self.log}:\n{tail(self.log)}")
 
@@ -179,9 +193,9 @@ class Daemon:
                 # One that is paused would else never see the first.
                 with suppress(ProcessLookupError):
                     os.kill(pid, number)
-        # Its children have to be killed where nobody is left to tell them.
-        if pid and not until(lambda: not self._family(), self.stop_s):
+        if not until(lambda: not self.pid(), self.stop_s):
             print(f"{self.name} did not end within {self.stop_s:.0f} s, and is killed.", flush=True)
+        # And children that it left behind, as nobody else would tell them to end.
         self.kill()
         self._pid_file.unlink(missing_ok=True)
 

@@ -22,6 +22,7 @@ def family(tmp_path: Path) -> Iterator[Daemon]:
     """A daemon with two children."""
     daemon = Daemon("family", ["sh", "-c", FAMILY], tmp_path)
     daemon.start()
+    soon(3, lambda: len(daemon._family()))
     yield daemon
     daemon.kill()
 
