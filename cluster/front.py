@@ -20,7 +20,8 @@ USER = "www-data"
 CACHE_BYTES = "4g"
 """What the slices may take on the disk, as nginx writes it."""
 
-LEFT_ALONE = "max_fails=1 fail_timeout=5s"
+LEFT_ALONE = "max_fails=1 fail_timeout=1s"
+"""What nginx does with a server that failed, as it writes it."""
 
 GATEWAY_TIMEOUT_S = 2
 """How long a gateway may be silent before the other one is asked."""

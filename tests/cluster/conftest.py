@@ -106,6 +106,8 @@ class Running:
             config=Config(
                 connect_timeout=5,
                 read_timeout=60,
+                # For longer than it takes until a silent OSD is given up.
+                retries={"mode": "standard", "total_max_attempts": 10},
                 s3={"addressing_style": "path"},
                 request_checksum_calculation="when_required",
                 response_checksum_validation="when_required",
