@@ -62,7 +62,7 @@ clean: ## remove what make made, but for the data
 	.venv/bin/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
 	@touch $@
 
-.venv/develop: requirements-dev.txt .venv/serve
+.venv/develop: requirements-dev.txt requirements-cluster.txt .venv/serve
 	.venv/bin/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
 	@touch $@
 

@@ -44,7 +44,7 @@ from bench import (
 )
 from clients import Streamed, stream
 
-from sequence.store import directory
+from sequence.store.store import CHUNK_BYTES
 
 WORKERS = 2
 CLIENTS = {1: 1.0, 8: 0.9, 64: 0.9}
@@ -172,7 +172,7 @@ def compare_chunks(scratch: Path, data: Path, rounds: int) -> None:
             )
             sides[f"{kib} KiB"] = partial(curl, server.port, WHOLE, TEXT_BYTES)
         firsts, lasts = streams_in_turn(sides, rounds)
-    against = f"{directory.CHUNK_BYTES // 1024} KiB"
+    against = f"{CHUNK_BYTES // 1024} KiB"
     report(f"Lengths of a chunk: {TERMS:,} stored terms to curl", lasts, against, TEXT_BYTES)
     report_first_bytes("Lengths of a chunk: first byte", firsts)
 

@@ -4,6 +4,7 @@ A value that makes no sense ends the process with a sentence that names its vari
 """
 
 import os
+import re
 import secrets
 import socket
 import sys
@@ -32,6 +33,18 @@ def _whole(name: str, default: int, least: int, most: int) -> int:
 def _limit(name: str, least: int, most: int) -> int | None:
     """The variable as a whole number from `least` to `most`; None where it is unset."""
     return _whole(name, most, least, most) if name in _env.ENVIRON else None
+
+
+def _object_store(name: str) -> conf.ObjectStore | None:
+    """The variable as s3://bucket or s3://bucket/prefix; None where it is unset."""
+    text = _env.str(name, "")
+    if not text:
+        return None
+    bucket, part = r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]", r"[\w.-]+"
+    found = re.fullmatch(rf"s3://({bucket})(?:/({part}(?:/{part})*))?/?", text, re.ASCII)
+    if not found:
+        sys.exit(f"{name} is {text!r}; it must be s3://bucket or s3://bucket/prefix.")
+    return conf.ObjectStore(found[1], found[2] or "")
 
 
 def _names(name: str, allowed: tuple[str, ...]) -> list[str]:
@@ -126,6 +139,14 @@ FIBO_ENCODINGS = _names("FIBO_ENCODINGS", conf.ENCODINGS)
 FIBO_STORE_BYTES = _limit("FIBO_STORE_BYTES", conf.LEAST_STORE_BYTES, conf.MOST_STORE_BYTES)
 FIBO_ENCODED_BYTES = _limit("FIBO_ENCODED_BYTES", 0, FIBO_STORE_BYTES or conf.MOST_STORE_BYTES)
 
+# Hosts share it. Where it is and who we are: AWS_ENDPOINT_URL and the other variables of boto3's.
+FIBO_OBJECT_STORE = _object_store("FIBO_OBJECT_STORE")
+if FIBO_OBJECT_STORE and FIBO_SEGMENT_BYTES > conf.MOST_OBJECT_BYTES:
+    sys.exit(
+        f"FIBO_SEGMENT_BYTES is {FIBO_SEGMENT_BYTES}; "
+        f"it must be at most {conf.MOST_OBJECT_BYTES} with FIBO_OBJECT_STORE."
+    )
+
 # gunicorn's: fibosite/gunicorn.conf.py gives the reasons.
 PORT = _whole("PORT", 8888, 1, 65535)
 WEB_CONCURRENCY = _whole("WEB_CONCURRENCY", 2, 1, 1024)
@@ -218,7 +239,7 @@ def _on_postgresql(facts: dict[str, str]) -> dict[str, Any]:
     named["PORT"] = "port"
     return {
         "ENGINE": "fibosite.postgresql",
-        **{ours: facts.pop(theirs, "") for ours, theirs in named.items()},
+        **{ours: facts.get(theirs, "") for ours, theirs in named.items()},
         # A connection goes back to the pool as soon as it has answered (sequence/index.py).
         "CONN_MAX_AGE": 0,
         "OPTIONS": {
@@ -236,20 +257,64 @@ def _on_postgresql(facts: dict[str, str]) -> dict[str, Any]:
             # A look-up waits a second for who has locked a table; what writes waits for longer
             # (sequence/models.py).
             "options": "-c lock_timeout=1s",
-            **facts,
+            **{name: fact for name, fact in facts.items() if name not in named.values()},
         },
     }
 
 
 _facts = _postgresql("DATABASE_URL")
 DATABASES = {"default": _on_postgresql(_facts) if _facts else _sqlite()}
+if FIBO_OBJECT_STORE and not _facts:
+    # A host with rows of its own would take what others put there for leftovers.
+    sys.exit(
+        "DATABASE_URL is unset; it must name the index that hosts with FIBO_OBJECT_STORE share."
+    )
+if _facts:
+    # The work that hosts share (sequence/tasks.py).
+    INSTALLED_APPS.append("procrastinate.contrib.django")
+# In seconds, how often a worker tells that it lives, and after what silence its jobs are another's;
+# how many segments it builds at once, as `prepopulate` does; and jobs that are done leave no trace,
+# as the index tells of what they stored.
+PROCRASTINATE_WORKER_DEFAULTS: dict[str, Any] = {
+    "update_heartbeat_interval": 2,
+    "stalled_worker_timeout": 10,
+    "concurrency": 4,
+    "delete_jobs": "successful",
+}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 STATIC_URL = "static/"
 STATIC_ROOT = BASE_DIR / ".static"
-STORAGES = {
+STORAGES: dict[str, dict[str, Any]] = {
     "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
 }
+if FIBO_OBJECT_STORE:
+    try:
+        import storages.backends.s3  # noqa: F401
+        from botocore.config import Config
+    except ImportError:
+        sys.exit("FIBO_OBJECT_STORE needs more: pip install -r requirements-cluster.txt.")
+
+    STORAGES["segments"] = {
+        "BACKEND": "storages.backends.s3.S3Storage",
+        "OPTIONS": {
+            "bucket_name": FIBO_OBJECT_STORE.bucket,
+            "location": FIBO_OBJECT_STORE.prefix,
+            "endpoint_url": _env.str("AWS_ENDPOINT_URL", "") or None,
+            "client_config": Config(
+                # Who asks can do without: what is not fetched is computed.
+                connect_timeout=2,
+                read_timeout=5,
+                retries={"mode": "standard", "total_max_attempts": 2},
+                # A stream holds one while it fetches.
+                max_pool_connections=256,
+                s3={"addressing_style": "path"},
+                # Not every store knows of the checksums that S3 has besides; blocks have their own.
+                request_checksum_calculation="when_required",
+                response_checksum_validation="when_required",
+            ),
+        },
+    }
 
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},

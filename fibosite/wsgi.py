@@ -10,15 +10,16 @@ from django.db import DatabaseError, connections
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "fibosite.settings")
 
-application = get_wsgi_application()
+_application = get_wsgi_application()
+
+# Not before Django is set up.
+from sequence.recent import RecentAnswers  # noqa: E402
+from sequence.upkeep import prepare  # noqa: E402
 
 # Django's commands make the checks, and WSGI servers do not.
 if errors := [message for message in run_checks() if message.is_serious()]:
     sys.exit("\n".join(str(error.msg) for error in errors))
 try:
-    # Not before Django is set up.
-    from sequence.upkeep import prepare
-
     prepare()
 except (OSError, DatabaseError) as error:
     reason = str(error).partition("\n")[0]
@@ -29,3 +30,5 @@ connections.close_all()
 # And PostgreSQL's, pools of their own: its threads are not forked along.
 for each in connections.all():
     getattr(each, "close_pool", lambda: None)()
+
+application = RecentAnswers(_application)

@@ -3,6 +3,7 @@
 from bisect import bisect_left
 
 from sequence import conf
+from sequence.text.layout import segment_name, segment_number
 
 INDEX_BYTES = 8 * 1024 * 1024
 """What an index without terms takes: 0.2 MB, and its log of changes, which grows to 4 MB and more
@@ -16,7 +17,12 @@ fewer ask for them."""
 
 
 def keeps(number: int) -> bool:
-    """Whether there is room for the segment: for it and for all before it.
+    """Whether the store has room for the segment; an object store has, for all."""
+    return conf.object_store() is not None or has_room(number)
+
+
+def has_room(number: int) -> bool:
+    """Whether this host's own disk has room for the segment: for it and for all before it.
 
     By arithmetic alone, so that all processes agree, and nothing that is kept is ever given up
     for something else.
@@ -27,6 +33,16 @@ def keeps(number: int) -> bool:
     stop = conf.layout().planned(number + 1)
     index_bytes = INDEX_BYTES + INDEX_BYTES_A_TERM * stop.first_term
     return stop.start_offset + index_bytes + (encoded_bytes() or 0) <= budget
+
+
+def is_copied(name: str) -> bool:
+    """Whether this host keeps a copy of what is in an object store by that name.
+
+    Of plain segments, as far as there is room. Of coded ones not: to fetch them is quicker than to
+    code.
+    """
+    number = segment_number(name)
+    return number is not None and name == segment_name(number) and has_room(number)
 
 
 def most_terms(upto: int) -> int:
@@ -41,4 +57,6 @@ def encoded_bytes() -> int | None:
     if not conf.encodings():
         return 0
     limit, budget = conf.encoded_bytes(), conf.store_bytes()
+    if conf.object_store():
+        return limit  # as nothing of them is on this host
     return budget // ENCODED_SHARE if limit is None and budget is not None else limit

@@ -1,22 +1,26 @@
 """Makes a segment from its number alone, once on a host, however many ask for it."""
 
 import logging
+import os
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future
+from contextlib import suppress
 from functools import cache, partial
 from pathlib import Path
 
-from sequence import budget, conf, models
+from sequence import budget, conf, models, pace
 from sequence.background import Background
-from sequence.errors import LayoutMismatch
+from sequence.conf import ObjectStore
+from sequence.errors import LayoutMismatch, StoreUnreachable
 from sequence.index import dispensable, give_back
 from sequence.models import Segment
 from sequence.store.checksum import BLOCK_BYTES, CHECKSUM_BYTES, BlockChecksums
 from sequence.store.directory import SegmentDirectory
+from sequence.store.store import Store
 from sequence.text import adder
-from sequence.text.compute import compute
+from sequence.text.compute import compute, compute_bytes
 from sequence.text.layout import Layout, Planned, segment_name
-from sequence.text.span import Piece
+from sequence.text.span import Piece, Span
 
 log = logging.getLogger(__name__)
 
@@ -24,21 +28,36 @@ BUILDERS = 4
 """How many segments a process builds at once: twice two cores, as half of them await the disk."""
 
 
-def store() -> SegmentDirectory:
+def store() -> Store:
     """The store that the settings name; raises LayoutMismatch where it is cut in another way."""
-    return _opened(conf.segments_dir(), conf.layout())
+    return _opened(conf.segments_dir(), conf.object_store(), conf.layout())
 
 
 @cache
-def _opened(path: Path, layout: Layout) -> SegmentDirectory:
-    directory = SegmentDirectory(path)
-    _compare(directory, directory.label() or layout.label, layout)
-    return directory
+def _opened(path: Path, place: ObjectStore | None, layout: Layout) -> Store:
+    opened: Store = SegmentDirectory(path)
+    if place:
+        # Here, as both load boto3, which one host alone need not have installed.
+        from django.core.files.storage import storages
+
+        from sequence.store.bucket import SegmentBucket
+        from sequence.store.tiered import TieredStore
+
+        client = storages["segments"].connection.meta.client  # type: ignore[attr-defined]
+        bucket = SegmentBucket(client, place.bucket, place.prefix, path.parent)
+        opened = TieredStore(SegmentDirectory(path), bucket, budget.is_copied)
+    with suppress(StoreUnreachable):  # compared again before anything is stored
+        _compare(opened, opened.label() or layout.label, layout)
+    return opened
 
 
-def _compare(directory: SegmentDirectory, label: str, layout: Layout) -> None:
+# The connections of a client are no child's.
+os.register_at_fork(after_in_child=_opened.cache_clear)
+
+
+def _compare(opened: Store, label: str, layout: Layout) -> None:
     if label != layout.label:
-        raise LayoutMismatch(str(directory.path), label, layout.label)
+        raise LayoutMismatch(str(opened), label, layout.label)
 
 
 def stored(number: int) -> Segment | None:
@@ -60,13 +79,29 @@ def build(number: int) -> Segment:
     OSError where it cannot be written; then nothing of it is left.
     """
     with store().sole_builder(segment_name(number)):
-        return stored(number) or make(number)
+        return _copied(stored(number) or make(number))
+
+
+def _copied(segment: Segment) -> Segment:
+    """The segment, of which there is then a copy on this host, if there is to be one."""
+    if store().lacks_copy(segment.name):
+        store().near.set_label(conf.layout().label)
+        store().near.publish(segment.name, _bytes_of_copy(segment))
+    return segment
+
+
+def _bytes_of_copy(segment: Segment) -> Iterator[bytes]:
+    if pace.copy_is_fetched():
+        whole = Span(0, segment.length_bytes)
+        checksums = segment.block_checksums
+        return pace.fetching.timed(store().read_checked(segment.name, whole, checksums))
+    return pace.computing.timed(compute_bytes(segment.span))
 
 
 def mend(number: int) -> Segment:
     """The segment of that number, its file and its rows made right; raises what `build` does."""
     with store().sole_builder(segment_name(number)):
-        return make(number)
+        return _copied(make(number))
 
 
 def make(number: int) -> Segment:
@@ -76,22 +111,21 @@ def make(number: int) -> Segment:
     OSError and DatabaseError where they cannot be written; then nothing that was made is left.
     """
     give_back()
-    directory, layout = store(), conf.layout()
-    _compare(directory, directory.set_label(layout.label), layout)
+    opened, layout = store(), conf.layout()
+    _compare(opened, opened.set_label(layout.label), layout)
     planned = layout.planned(number)
     published = False
     checksums = _checksums_of_right_file(planned)
     if checksums is None:
-        directory.remove(planned.name)
         summing = BlockChecksums()
-        directory.publish(planned.name, summed(compute(planned.terms), summing))
+        opened.publish(planned.name, summed(compute(planned.terms), summing))
         published, checksums = True, summing.digest()
     segment = Segment(**planned._asdict(), block_checksums=checksums)
     try:
         models.insert(segment, adder.positions(planned.terms))
     except BaseException:
         if published:
-            directory.remove(planned.name)
+            opened.remove(planned.name)
         raise
     done = "Built" if published else "Took in"
     log.info("%s %s: %s bytes.", done, segment, f"{segment.length_bytes:,}")
@@ -99,14 +133,18 @@ def make(number: int) -> Segment:
 
 
 def _checksums_of_right_file(planned: Planned) -> bytes | None:
-    """What the checksums must be, where there is a file that they are right for."""
-    if store().length(planned.name) != planned.length_bytes:
+    """What the checksums must be, where there is a file that they are right for.
+
+    Any other file is removed.
+    """
+    if store().length(planned.name) is None:
         return None
     summing = BlockChecksums()
     for piece in compute(planned.terms):
         summing.update(piece)
     checksums = summing.digest()
-    return checksums if store().intact(planned.name, planned.length_bytes, checksums) else None
+    right = store().keeps_right(planned.name, planned.length_bytes, checksums)
+    return checksums if right else None
 
 
 def summed(pieces: Iterable[Piece], checksums: BlockChecksums) -> Iterator[Piece]:

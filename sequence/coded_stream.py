@@ -10,7 +10,7 @@ from sequence import coded, conf, healing, usage
 from sequence.coding import Coding, joined_crc32
 from sequence.index import dispensable
 from sequence.models import CodedSegment
-from sequence.store.directory import FAULTS
+from sequence.store.store import FAULTS
 from sequence.stream import stream
 from sequence.text.representation import Representation
 from sequence.text.span import Span, cut

@@ -1,10 +1,19 @@
 """The app's settings: their names, units and defaults."""
 
 from pathlib import Path
+from typing import NamedTuple
 
 from django.conf import settings
 
 from sequence.text.layout import Layout
+
+
+class ObjectStore(NamedTuple):
+    """A place in an S3-compatible object store."""
+
+    bucket: str
+    prefix: str
+
 
 MAX_SN = 100_000
 """FIBO_MAX_SN, in terms: the most that one request may ask for."""
@@ -15,6 +24,8 @@ SEGMENT_BYTES = 64 * 1024 * 1024
 """FIBO_SEGMENT_BYTES, in bytes: about the length of a segment."""
 LEAST_SEGMENT_BYTES = 1024
 MOST_SEGMENT_BYTES = 2**40
+MOST_OBJECT_BYTES = 4 * 1024**3
+"""What it may be at most with an object store: one PUT takes 5 GiB."""
 
 PREPOPULATE = 10_000
 """FIBO_PREPOPULATE, in terms: what `manage.py prepopulate` stores when it is not told."""
@@ -52,6 +63,12 @@ def encoded_bytes() -> int | None:
     """FIBO_ENCODED_BYTES: what the coded segments may take of that; None where it is unset."""
     limit: int | None = settings.FIBO_ENCODED_BYTES
     return limit
+
+
+def object_store() -> ObjectStore | None:
+    """FIBO_OBJECT_STORE: where segments are stored that hosts share; None where it is unset."""
+    place: ObjectStore | None = settings.FIBO_OBJECT_STORE
+    return place
 
 
 def layout() -> Layout:

@@ -97,6 +97,18 @@ class NoRoom(FiboError):
         self.left_bytes = left_bytes
 
 
+class JobsFailed(FiboError):
+    """Workers have given up building segments."""
+
+    def __init__(self, numbers: list[int]) -> None:
+        shown = ", ".join(map(str, numbers[:5])) + (" …" if len(numbers) > 5 else "")
+        super().__init__(
+            f"The workers have given up {len(numbers):,} segments ({shown}); their logs say why. "
+            "The same command tries again."
+        )
+        self.numbers = numbers
+
+
 class SegmentShort(FiboError):
     """A stored segment ends before the span that was asked for does."""
 
@@ -105,6 +117,14 @@ class SegmentShort(FiboError):
             f"Segment {name} ends at byte {found_bytes:,}; it must reach byte {expected_stop:,}."
         )
         self.name, self.expected_stop, self.found_bytes = name, expected_stop, found_bytes
+
+
+class StoreUnreachable(FiboError, OSError):
+    """A store beyond this host cannot be reached, or refuses."""
+
+    def __init__(self, store: str, why: str) -> None:
+        super().__init__(f"The store {store} cannot be used: {why}.")
+        self.store, self.why = store, why
 
 
 class BlockMismatch(FiboError):

@@ -5,12 +5,12 @@ from collections.abc import Iterator
 
 from django.dispatch import Signal
 
-from sequence import build, conf, models, usage
-from sequence.errors import IndexMismatch
+from sequence import build, conf, models, pace, usage
+from sequence.errors import IndexMismatch, StoreUnreachable
 from sequence.index import dispensable
 from sequence.models import Segment
 from sequence.store.checksum import BLOCK_BYTES, blocks_around
-from sequence.store.directory import CHUNK_BYTES, FAULTS
+from sequence.store.store import CHUNK_BYTES, FAULTS
 from sequence.text.compute import compute_bytes
 from sequence.text.layout import offset
 from sequence.text.span import Span, cut
@@ -24,8 +24,21 @@ healed = Signal()
 def read(segment: Segment, span: Span) -> Iterator[bytes]:
     """The right bytes of the span of a segment, in chunks, whatever has become of its file.
 
-    The file is mended meanwhile. Raises what `compute` does.
+    The file is mended meanwhile. What lies beyond this host is computed where that is faster.
+    Raises what `compute` does.
     """
+    store = build.store()
+    if not store.is_far(segment.name):
+        return _stored(segment, span)
+    if store.lacks_copy(segment.name):
+        build.soon(segment.number)
+    if pace.fetching_is_faster():
+        return pace.fetching.timed(_stored(segment, span))
+    in_text = span.less(-segment.start_offset)
+    return pace.computing.timed(compute_bytes(in_text, CHUNK_BYTES))
+
+
+def _stored(segment: Segment, span: Span) -> Iterator[bytes]:
     blocks = blocks_around(span, segment.length_bytes)
     usage.note(segment.number, checked_blocks=-(-blocks.length // BLOCK_BYTES))
     return cut(_blocks(segment, blocks), blocks.start, span)
@@ -47,6 +60,10 @@ def _chunks(segment: Segment, blocks: Span) -> Iterator[bytes]:
         for chunk in build.store().read_checked(segment.name, blocks, segment.block_checksums):
             yield chunk
             start += len(chunk)
+    except StoreUnreachable as outage:
+        # All that is left: to ask for the next chunk would fail as well.
+        log.warning("%s Its part of %s is computed.", outage, segment)
+        yield from compute_bytes(Span(start, blocks.stop).less(-segment.start_offset))
     except FAULTS as fault:
         wrong = Span(start, min(start + CHUNK_BYTES, blocks.stop))
         log.error("%s It is recomputed, and mended.", fault)

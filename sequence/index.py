@@ -99,13 +99,14 @@ def fault(check: str = "quick_check") -> str | None:
         return None
     except DatabaseError as error:
         connection.close()
-        if index_file.is_damage(error) if _is_file() else _is_missing(error):
+        if may_be_missing(error) and (not _is_file() or index_file.is_damage(error)):
             return said(error)
         raise
 
 
-def _is_missing(error: DatabaseError) -> bool:
-    return getattr(error.__cause__, "sqlstate", None) in NO_SUCH_TABLE
+def may_be_missing(error: DatabaseError) -> bool:
+    """Whether the error may mean that the tables are yet to be made; of a file any may."""
+    return _is_file() or getattr(error.__cause__, "sqlstate", None) in NO_SUCH_TABLE
 
 
 def restore(check: str = "quick_check") -> str | None:

@@ -7,6 +7,7 @@ from django.db import connection
 
 from sequence import budget, build, models
 from sequence.models import CodedSegment, Segment
+from sequence.store.store import Segments
 from sequence.text.layout import segment_name, segment_number
 
 
@@ -15,21 +16,30 @@ class Surplus(NamedTuple):
 
     name: str
     length_bytes: int
+    is_copy: bool = False
+    """Whether it only spares this host the way to another place, where it stays."""
 
 
 def surplus() -> list[Surplus]:
     """What is to be deleted: segments beyond the budget with their coded forms, and of the other
     coded ones those of the highest segments, as many as are too many."""
+    store = build.store()
+    beyond = _beyond() if store.near is store else _copies(store.near)
+    return [*beyond, *_too_many_coded()]
+
+
+def _beyond() -> Iterator[Surplus]:
     numbers = Segment.objects.values_list("number", flat=True)
-    names = {*build.store().names(), *map(segment_name, numbers)}
-    return [*_beyond(names), *_too_many_coded()]
-
-
-def _beyond(names: set[str]) -> Iterator[Surplus]:
-    for name in sorted(names):
+    for name in sorted({*build.store().names(), *map(segment_name, numbers)}):
         number = segment_number(name)
         if number is not None and not budget.keeps(number):
             yield Surplus(name, build.store().length(name) or 0)
+
+
+def _copies(near: Segments) -> Iterator[Surplus]:
+    for name in sorted(near.names()):
+        if not budget.is_copied(name):
+            yield Surplus(name, near.length(name) or 0, is_copy=True)
 
 
 def _too_many_coded() -> Iterator[Surplus]:
@@ -53,10 +63,13 @@ def prune(found: list[Surplus]) -> Generator[Surplus]:
     """
     for each in found:
         with build.store().sole_builder(each.name):
-            # The rows first: they mean that the bytes are there.
-            models.remove(Segment.objects.filter(name=each.name))
-            CodedSegment.objects.filter(name=each.name).delete()
-            build.store().remove(each.name)
+            if each.is_copy:
+                build.store().near.remove(each.name)
+            else:
+                # The rows first: they mean that the bytes are there.
+                models.remove(Segment.objects.filter(name=each.name))
+                CodedSegment.objects.filter(name=each.name).delete()
+                build.store().remove(each.name)
         yield each
     if found and connection.vendor == "sqlite":
         with connection.cursor() as cursor:

@@ -3,21 +3,15 @@
 from collections import deque
 from collections.abc import Generator, Iterable, Iterator
 from concurrent.futures import Future
-from functools import lru_cache
 
-from sequence import budget, build, conf, healing, usage
+from sequence import budget, build, conf, healing, pace, usage
 from sequence.errors import BodyShort
 from sequence.models import Segment
-from sequence.store.directory import CHUNK_BYTES
+from sequence.store.store import CHUNK_BYTES
 from sequence.text.compute import compute_bytes
 from sequence.text.layout import term_at
 from sequence.text.representation import Representation
 from sequence.text.span import Span
-
-SMALL_BYTES = 32 * 1024
-MOST_SMALL = 256
-"""Up to how many bytes an answer, and how many answers, are kept in memory: a term is among them,
-and all together are 8 MiB."""
 
 MOST_STORING = 8
 """How many segments of a stream may be on their way to the disk: more would still be written when
@@ -42,21 +36,10 @@ def stream(representation: Representation, body: Iterable[bytes | Span]) -> Iter
     Exactly as many bytes as were asked for: raises BodyShort or SumMismatch rather than end early.
     """
     for part in body:
-        if not isinstance(part, Span):
-            yield part
-        elif part.length <= SMALL_BYTES:
-            yield small(representation, part)
-        else:
+        if isinstance(part, Span):
             yield from _excerpt(representation, part)
-
-
-@lru_cache(maxsize=MOST_SMALL)
-def small(representation: Representation, span: Span) -> bytes:
-    """The bytes of a short span of the representation; raises what `stream` does.
-
-    Kept in memory for those who ask for the same: many read the beginning, and nothing changes.
-    """
-    return b"".join(_excerpt(representation, span))
+        else:
+            yield part
 
 
 def _excerpt(representation: Representation, span: Span) -> Iterator[bytes]:
@@ -91,7 +74,16 @@ def _text(span: Span) -> Iterator[bytes]:
             usage.note(number, served=1)
             yield from healing.read(segment, part.less(segment.start_offset))
         else:
-            storing.append(build.soon(number))
-            if len(storing) > MOST_STORING:
-                storing.popleft().result()
-            yield from compute_bytes(part, CHUNK_BYTES)
+            _store(number, storing)
+            yield from pace.computing.timed(compute_bytes(part, CHUNK_BYTES))
+
+
+def _store(number: int, storing: deque[Future[Segment | None]]) -> None:
+    """Has the segment stored, unless that takes long and too many are being stored already."""
+    while storing and storing[0].done():
+        storing.popleft()
+    if len(storing) == MOST_STORING:
+        if build.store().slow:
+            return
+        storing.popleft().result()
+    storing.append(build.soon(number))

@@ -16,6 +16,7 @@ from sequence.background import in_thread
 from sequence.coding import CODINGS
 from sequence.models import CodedSegment, Segment, Term
 from sequence.store.checksum import BlockChecksums
+from sequence.store.store import Segments
 from sequence.text import adder
 from sequence.text.compute import compute, compute_bytes
 from sequence.text.format import FORMATS
@@ -196,24 +197,32 @@ def _wrong_terms(planned: Planned) -> Iterator[str]:
 
 
 def _wrong_bytes(planned: Planned, checksums: BlockChecksums) -> Iterator[str]:
-    """The first byte of the file that is wrong or missing; `checksums` get those it must have."""
-    store, name = build.store(), planned.name
-    position, right = 0, True
+    """The first byte that is wrong or missing in each copy of the file.
+
+    `checksums` get those it must have.
+    """
+    copies, wrong = build.store().copies(planned.name), set()
+    position = 0
     for piece in compute(planned.terms):
         checksums.update(piece)
-        span = Span(position, position + len(piece))
+        span, expected = Span(position, position + len(piece)), bytes(piece)
         position = span.stop
-        if not right:
-            continue
-        stored, expected = store.part(name, span), bytes(piece)
-        if stored != expected:
-            right = False
-            byte = span.start + _first_difference(stored, expected)
-            what = "is wrong" if byte < span.start + len(stored) else "is not there"
-            yield f"Byte {byte:,}, of term {term_at(planned.start_offset + byte):,}, {what}."
-    surplus = (store.length(name) or 0) - position
-    if right and surplus:
-        yield f"The file has {surplus:,} bytes too many."
+        for copy in copies:
+            if copy not in wrong and (stored := copy.part(planned.name, span)) != expected:
+                wrong.add(copy)
+                byte = span.start + _first_difference(stored, expected)
+                what = "is wrong" if byte < span.start + len(stored) else "is not there"
+                term = term_at(planned.start_offset + byte)
+                yield f"Byte {byte:,}, of term {term:,}, {what}{_where(copy)}."
+    for copy in copies:
+        surplus = (copy.length(planned.name) or 0) - position
+        if copy not in wrong and surplus:
+            yield f"The file has {surplus:,} bytes too many{_where(copy)}."
+
+
+def _where(copy: Segments) -> str:
+    """Where the copy is, unless there is but one place for it."""
+    return "" if copy is build.store() else f" in {copy}"
 
 
 def _first_difference(found: bytes, expected: bytes) -> int:

@@ -11,6 +11,8 @@ from http.client import HTTPConnection, HTTPResponse
 from itertools import count
 from pathlib import Path
 from time import monotonic, sleep
+from typing import Any
+from uuid import uuid4
 
 import hypothesis
 import pytest
@@ -42,13 +44,9 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 
 
 @pytest.fixture
-def data_dir(tmp_path: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+def data_dir(tmp_path: Path, settings: Settings) -> Iterator[Path]:
     """An empty data directory that the settings name, and from which all is read."""
-    from sequence import stream
-
     settings.FIBO_DATA_DIR = tmp_path
-    # Else a short answer that came right once would never be read again.
-    monkeypatch.setattr(stream, "SMALL_BYTES", 0)
     yield tmp_path
     # What still runs would find the settings of the next test.
     idle()
@@ -209,6 +207,57 @@ def serve(tmp_path: Path) -> Iterator[Callable[..., Server]]:
     """Starts a server on a data directory of its own."""
     with ExitStack() as stack:
         yield lambda **variables: stack.enter_context(served(tmp_path / "data", **variables))
+
+
+@pytest.fixture(scope="session")
+def endpoint_url() -> Iterator[str]:
+    """Where an object store is: moto's, or the one that S3_ENDPOINT_URL names."""
+    if url := os.environ.get("S3_ENDPOINT_URL"):
+        yield url
+        return
+    from moto.server import ThreadedMotoServer
+
+    server = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    yield f"http://{host}:{port}"
+    server.stop()
+
+
+def s3_client(endpoint_url: str) -> Any:
+    """A client of the object store, which gives up soon."""
+    import boto3
+    from botocore.config import Config
+
+    return boto3.client(
+        "s3",
+        endpoint_url=endpoint_url,
+        region_name="us-east-1",
+        aws_access_key_id=os.environ.get("AWS_ACCESS_KEY_ID", "testing"),
+        aws_secret_access_key=os.environ.get("AWS_SECRET_ACCESS_KEY", "testing"),
+        config=Config(
+            connect_timeout=1,
+            read_timeout=2,
+            retries={"mode": "standard", "total_max_attempts": 1},
+            s3={"addressing_style": "path"},
+            request_checksum_calculation="when_required",
+            response_checksum_validation="when_required",
+        ),
+    )
+
+
+@pytest.fixture
+def s3(endpoint_url: str) -> Any:
+    """A client of the object store."""
+    return s3_client(endpoint_url)
+
+
+@pytest.fixture
+def bucket_name(s3: Any) -> str:
+    """A bucket of this test's own, still empty."""
+    name = f"test-{uuid4()}"
+    s3.create_bucket(Bucket=name)
+    return name
 
 
 @pytest.fixture(scope="session")

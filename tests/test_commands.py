@@ -74,6 +74,7 @@ def test_prepopulate_draws_a_bar_on_a_terminal(migrated: Path) -> None:
         (["--upto=-1"], "--upto is -1; it must be from 0 to 100000, FIBO_MAX_SN."),
         (["--upto=100001"], "--upto is 100001; it must be from 0 to 100000, FIBO_MAX_SN."),
         (["--workers=0"], "--workers is 0; it must be at least 1."),
+        (["--distributed"], "--distributed needs DATABASE_URL: workers find their work there."),
     ],
 )
 def test_prepopulate_refuses_in_a_sentence(

@@ -11,7 +11,7 @@ from django.contrib.auth.models import User
 from django.db import DatabaseError, connection
 from django.test import Client
 
-from sequence import build, index, index_file, upkeep
+from sequence import build, conf, index, index_file, upkeep
 from sequence.models import Segment
 from tests import oracle
 from tests.conftest import idle, replace_index
@@ -66,13 +66,13 @@ def test_a_damaged_index_stops_no_answer_and_is_made_anew(
 def test_a_start_takes_in_the_files_as_they_are(own_index: Path, damage: Damage) -> None:
     for number in range(5):
         build.build(number)
-    files = {path: path.stat().st_mtime_ns for path in build.store().path.iterdir()}
+    files = {path: path.stat().st_mtime_ns for path in conf.segments_dir().iterdir()}
     replace_index(own_index, damage(content_of(own_index)))
     upkeep.prepare()
     upkeep.take_in()
     assert index.fault("integrity_check") is None
     assert [segment.number for segment in Segment.objects.all()] == list(range(5))
-    assert {path: path.stat().st_mtime_ns for path in build.store().path.iterdir()} == files
+    assert {path: path.stat().st_mtime_ns for path in conf.segments_dir().iterdir()} == files
 
 
 def test_accounts_survive_where_they_can_be_read(own_index: Path) -> None:

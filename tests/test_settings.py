@@ -18,6 +18,10 @@ from tests.conftest import manage
         ("FIBO_SEGMENT_BYTES", "64MiB", "a whole number from 1024 to 1099511627776"),
         ("FIBO_SEGMENT_BYTES", "1023", "a whole number from 1024 to 1099511627776"),
         ("FIBO_PREPOPULATE", "100001", "a whole number from 0 to 100000"),
+        ("FIBO_OBJECT_STORE", "bucket", "s3://bucket or s3://bucket/prefix"),
+        ("FIBO_OBJECT_STORE", "s3://B/x", "s3://bucket or s3://bucket/prefix"),
+        ("FIBO_OBJECT_STORE", "s3://bucket//x", "s3://bucket or s3://bucket/prefix"),
+        ("FIBO_OBJECT_STORE", "s3://key:secret@bucket", "s3://bucket or s3://bucket/prefix"),
         ("DJANGO_DEBUG", "maybe", "on or off"),
         ("FIBO_DATA_DIR", "/dev/null/data", "a directory (Not a directory)"),
     ],
@@ -29,6 +33,14 @@ def test_a_value_that_makes_no_sense_stops_the_start(
     assert found.returncode == 1
     assert found.stderr == f"{name} is {value!r}; it must be {allowed}.\n"
     assert found.stdout == ""
+
+
+def test_hosts_that_share_an_object_store_must_share_an_index(tmp_path: Path) -> None:
+    found = manage(tmp_path, "check", FIBO_OBJECT_STORE="s3://bucket")
+    assert found.returncode == 1
+    assert found.stderr == (
+        "DATABASE_URL is unset; it must name the index that hosts with FIBO_OBJECT_STORE share.\n"
+    )
 
 
 def test_the_defaults_are_safe(tmp_path: Path) -> None:

@@ -8,7 +8,6 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from sequence import build, populate, stream
-from sequence.errors import SumMismatch
 from sequence.models import Segment
 from sequence.text.format import FORMATS
 from sequence.text.layout import offset
@@ -67,31 +66,3 @@ def test_a_warm_short_stream_takes_two_queries(
     build.build(0)
     with django_assert_num_queries(2):
         streamed(0, offset(100))
-
-
-def test_a_short_answer_that_was_given_is_given_again_from_memory(
-    data_dir: Path, monkeypatch: pytest.MonkeyPatch, django_assert_num_queries: Queries
-) -> None:
-    monkeypatch.setattr(stream, "SMALL_BYTES", 1000)
-    stream.small.cache_clear()
-    text = oracle.text(0, 600)
-    for start, stop in ((0, 1000), (0, 10), (700, 1700), (5, 5), (0, 1001)):
-        assert streamed(start, stop) == streamed(start, stop) == text[start:stop]
-    idle()
-    with django_assert_num_queries(0):
-        assert streamed(0, 1000) == text[:1000]
-    with django_assert_num_queries(2):
-        assert streamed(0, 1001) == text[:1001]
-
-
-def test_what_failed_is_not_kept_in_memory(data_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def wrong(*_: object) -> bytes:
-        raise SumMismatch(7)
-
-    monkeypatch.setattr(stream, "SMALL_BYTES", 1000)
-    stream.small.cache_clear()
-    with monkeypatch.context() as patch:
-        patch.setattr(stream, "compute_bytes", wrong)
-        with pytest.raises(SumMismatch):
-            streamed(0, 10)
-    assert streamed(0, 10) == oracle.text(0, 600)[:10]

@@ -6,7 +6,7 @@ import pytest
 from django.db import OperationalError
 from pytest_django import DjangoAssertNumQueries
 
-from sequence import build, coded, usage
+from sequence import build, coded, conf, usage
 from sequence.coded_stream import stream_coded
 from sequence.coding import ZSTD
 from sequence.models import Segment
@@ -58,7 +58,7 @@ def test_counting_adds_no_query_to_an_answer(
 
 
 def test_what_was_healed_is_counted() -> None:
-    path = build.store().path / build.build(0).name
+    path = conf.segments_dir() / build.build(0).name
     path.write_bytes(b"8" + path.read_bytes()[1:])
     ask(Span(0, 20))
     idle()

@@ -7,29 +7,26 @@ from contextlib import contextmanager, suppress
 from ctypes import CDLL, c_int64
 from pathlib import Path
 
-from sequence.errors import BlockMismatch, SegmentShort
-from sequence.store.checksum import BLOCK_BYTES, checked
+from sequence.errors import SegmentShort
+from sequence.store.store import CHUNK_BYTES, LABEL, Segments, Store
 from sequence.text.span import Span
-
-FAULTS = (BlockMismatch, SegmentShort, OSError)
-"""What a segment that was damaged, cut, or removed gives to its reader."""
 
 _sync_file_range = getattr(CDLL(None), "sync_file_range", None)
 SYNC_FILE_RANGE_WRITE = 2
 
-CHUNK_BYTES = 2 * BLOCK_BYTES
-"""How much is read at a time: benchmarks/warm_stream.py compares lengths."""
 
-
-class SegmentDirectory:
-    """A store whose segments appear whole and durable, or not at all, and never change."""
+class SegmentDirectory(Store):
+    """A store in a directory of this host."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._label = path / "layout.json"
+        self._label = path / LABEL
+
+    def __str__(self) -> str:
+        return str(self.path)
 
     def label(self) -> str | None:
-        """What `set_label` was given when the store was new; None where it is still empty."""
+        """What `set_label` was given when it was new; None where it is still empty."""
         try:
             return self._label.read_text()
         except FileNotFoundError:
@@ -60,30 +57,6 @@ class SegmentDirectory:
                     raise SegmentShort(name, span.stop, position)
                 position += len(chunk)
                 yield chunk
-
-    def read_checked(self, name: str, span: Span, checksums: bytes | memoryview) -> Iterator[bytes]:
-        """`read`, for a span of whole blocks, each given only when it is right.
-
-        Raises BlockMismatch, and what `read` does.
-        """
-        return checked(name, self.read(name, span), span.start, checksums)
-
-    def intact(self, name: str, length_bytes: int, checksums: bytes | memoryview) -> bool:
-        """Whether the segment has all those bytes, and they are what the checksums say."""
-        try:
-            for _ in self.read_checked(name, Span(0, length_bytes), checksums):
-                pass
-        except FAULTS:
-            return False
-        return True
-
-    def part(self, name: str, span: Span) -> bytes:
-        """Those bytes of the span of a segment that there are and that can be read."""
-        found = []
-        with suppress(OSError, SegmentShort):
-            for chunk in self.read(name, span):
-                found.append(chunk)
-        return b"".join(found)
 
     def names(self) -> list[str]:
         """The names of all segments, without those that are being made."""
@@ -147,6 +120,23 @@ class SegmentDirectory:
             with suppress(OSError), self._locked(name, fcntl.LOCK_EX | fcntl.LOCK_NB):
                 self._beside(name, ".part").unlink(missing_ok=True)
                 yield name
+
+    @property
+    def near(self) -> Segments:
+        """All of it."""
+        return self
+
+    def is_far(self, name: str) -> bool:
+        """Never: what is stored is here."""
+        return False
+
+    def lacks_copy(self, name: str) -> bool:
+        """Never: what is stored is here."""
+        return False
+
+    def copies(self, name: str) -> list[Segments]:
+        """The only one."""
+        return [self]
 
     def is_being_made(self, name: str) -> bool:
         """Whether there is a builder of the segment, at work or dead."""

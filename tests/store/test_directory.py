@@ -6,8 +6,6 @@ from pathlib import Path
 
 import pytest
 
-from sequence.errors import SegmentShort
-from sequence.store import directory
 from sequence.store.directory import SegmentDirectory
 from sequence.text.span import Span
 
@@ -26,31 +24,6 @@ def publish(store: SegmentDirectory, content: bytes) -> None:
 
 def names(store: SegmentDirectory) -> list[str]:
     return sorted(path.name for path in store.path.iterdir())
-
-
-@pytest.mark.parametrize("span", [(0, 0), (0, 1), (3, 10), (9, 10), (0, 10)])
-def test_a_span_is_read_exactly(store: SegmentDirectory, span: tuple[int, int]) -> None:
-    publish(store, b"0123456789")
-    assert b"".join(store.read(NAME, Span(*span))) == b"0123456789"[slice(*span)]
-
-
-def test_a_long_span_comes_in_chunks(store: SegmentDirectory) -> None:
-    content = os.urandom(2 * directory.CHUNK_BYTES + 1)
-    publish(store, content)
-    chunks = list(store.read(NAME, Span(0, len(content))))
-    assert [len(chunk) for chunk in chunks] == [directory.CHUNK_BYTES, directory.CHUNK_BYTES, 1]
-    assert b"".join(chunks) == content
-
-
-def test_a_short_segment_is_no_short_answer(store: SegmentDirectory) -> None:
-    publish(store, b"0123456789")
-    with pytest.raises(SegmentShort, match=r"ends at byte 10; it must reach byte 11"):
-        list(store.read(NAME, Span(5, 11)))
-
-
-def test_reading_what_is_not_there_raises(store: SegmentDirectory) -> None:
-    with pytest.raises(FileNotFoundError):
-        list(store.read(NAME, Span(0, 1)))
 
 
 def test_nothing_is_left_beside_a_published_segment(store: SegmentDirectory) -> None:
@@ -140,13 +113,6 @@ def test_a_builder_goes_on_where_another_one_died(store: SegmentDirectory) -> No
     publish(store, b"0123")
     assert b"".join(store.read(NAME, Span(0, 4))) == b"0123"
     assert names(store) == [NAME]
-
-
-def test_the_first_label_stays(store: SegmentDirectory) -> None:
-    assert store.label() is None
-    assert store.set_label("one") == "one"
-    assert store.set_label("two") == "one"
-    assert store.label() == "one"
 
 
 def test_a_lock_that_was_removed_meanwhile_is_taken_anew(store: SegmentDirectory) -> None:

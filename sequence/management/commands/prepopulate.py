@@ -3,9 +3,12 @@
 import logging
 import sys
 from argparse import ArgumentParser
+from collections.abc import Generator
+from functools import partial
 from time import monotonic
 from typing import Any
 
+from django.apps import apps
 from django.core.management.base import BaseCommand, CommandError
 from tqdm import tqdm
 
@@ -16,6 +19,9 @@ from sequence.models import Segment
 from sequence.populate import missing, populate
 from sequence.text.layout import offset
 from sequence.upkeep import prepare
+
+STOPPED = "Stopped; what is stored stays. The same command goes on from here."
+STOPPED_WATCHING = "Stopped watching; the workers go on. The same command watches again."
 
 
 class Command(BaseCommand):
@@ -41,8 +47,13 @@ class Command(BaseCommand):
             metavar="K",
             help="how many segments at once (default: %(default)s)",
         )
+        parser.add_argument(
+            "--distributed",
+            action="store_true",
+            help="have them built by the workers of all hosts (manage.py procrastinate worker)",
+        )
 
-    def handle(self, *_: Any, upto: int, workers: int, **__: Any) -> None:
+    def handle(self, *_: Any, upto: int, workers: int, distributed: bool, **__: Any) -> None:
         """Populates, shows the progress and reports."""
         if not 0 <= upto <= conf.max_sn():
             raise CommandError(
@@ -50,14 +61,16 @@ class Command(BaseCommand):
             )
         if workers < 1:
             raise CommandError(f"--workers is {workers}; it must be at least 1.")
+        if distributed and not apps.is_installed("procrastinate.contrib.django"):
+            raise CommandError("--distributed needs DATABASE_URL: workers find their work there.")
         # The progress says it better.
         logging.getLogger("sequence.build").setLevel(logging.WARNING)
         started = monotonic()
         try:
             with errors_as_sentences():
-                built = self._populate(upto, workers)
+                built = self._populate(upto, workers, distributed)
         except KeyboardInterrupt:
-            sys.exit("Stopped; what is stored stays. The same command goes on from here.")
+            sys.exit(STOPPED_WATCHING if distributed else STOPPED)
         seconds = monotonic() - started
         terms = sum(segment.term_count for segment in built)
         length_bytes = sum(segment.length_bytes for segment in built)
@@ -68,7 +81,7 @@ class Command(BaseCommand):
             f"in {seconds:.2f} s, {length_bytes / seconds / 1e6:,.0f} MB/s.{room}"
         )
 
-    def _populate(self, upto: int, workers: int) -> list[Segment]:
+    def _populate(self, upto: int, workers: int, distributed: bool) -> list[Segment]:
         prepare()
         numbers = missing(upto)
         layout = conf.layout()
@@ -78,7 +91,7 @@ class Command(BaseCommand):
         with tqdm(
             total=total_bytes, unit="B", unit_scale=True, disable=None, dynamic_ncols=True
         ) as bar:
-            for segment in populate(numbers, workers):
+            for segment in self._distribute(numbers) if distributed else populate(numbers, workers):
                 built.append(segment)
                 bar.update(segment.length_bytes)
                 if bar.disable:  # not a terminal
@@ -87,3 +100,9 @@ class Command(BaseCommand):
                         f"{segment.length_bytes:,} bytes ({len(built)} of {len(numbers)})"
                     )
         return built
+
+    def _distribute(self, numbers: list[int]) -> Generator[Segment]:
+        # What it needs is installed only where there is a DATABASE_URL.
+        from sequence import distribute
+
+        return distribute.populate(numbers, partial(tqdm.write, file=sys.stderr))

@@ -1,0 +1,99 @@
+"""Answers from memory what was answered a moment ago and can never change (RFC 9111)."""
+
+from collections import OrderedDict
+from collections.abc import Iterable, Iterator
+from contextlib import closing
+from time import perf_counter
+from typing import Any, NamedTuple
+from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
+
+from sequence import metrics
+from sequence.protocol.answer import IMMUTABLE
+
+MOST_BYTES = 32 * 1024
+MOST_ANSWERS = 256
+"""How long a body may be, and how many are kept: 8 MiB at most, and a term is among them."""
+
+_VARIES = {"Accept", "Accept-Encoding"}
+_ASKED = (
+    *("REQUEST_METHOD", "SERVER_PROTOCOL", "HTTP_HOST", "PATH_INFO", "QUERY_STRING"),
+    *("HTTP_ACCEPT", "HTTP_ACCEPT_ENCODING"),
+)
+"""What an answer depends on that never changes: its address, and the headers that Vary names
+(section 4.1)."""
+
+
+class Recent(NamedTuple):
+    """An answer that may be given again."""
+
+    status: str
+    headers: list[tuple[str, str]]
+    body: bytes
+    format: str
+
+
+class RecentAnswers:
+    """A WSGI application before which many get the same: most ask for the beginning."""
+
+    def __init__(self, application: WSGIApplication) -> None:
+        self._application = application
+        self._kept: OrderedDict[tuple[str, ...], Recent] = OrderedDict()
+
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        """The answer of the application, or the same again."""
+        asked_at = perf_counter()
+        # Ranges and conditions ask for less, and HEAD for nothing: all of them cost little.
+        if environ["REQUEST_METHOD"] != "GET" or any(map(_narrows, environ)):
+            return self._application(environ, start_response)
+        asked = tuple(environ.get(name, "") for name in _ASKED)
+        if recent := self._kept.get(asked):
+            start_response(recent.status, list(recent.headers))
+            metrics.REQUESTS.labels("GET", 200, recent.format).inc()
+            metrics.SENT_BYTES.labels(recent.format).inc(len(recent.body))
+            metrics.FIRST_BYTE_SECONDS.observe(perf_counter() - asked_at)
+            return [recent.body]
+        return self._answered(asked, environ, start_response)
+
+    def _answered(
+        self, asked: tuple[str, ...], environ: WSGIEnvironment, start_response: StartResponse
+    ) -> Iterable[bytes]:
+        told: list[Any] = []
+
+        def noted(status: str, headers: list[tuple[str, str]], *more: Any) -> Any:
+            told[:] = status, headers
+            return start_response(status, headers, *more)
+
+        response: Any = self._application(environ, noted)
+        if not _never_changes(*told):
+            return response  # type: ignore[no-any-return]
+        format = getattr(response, "format", metrics.NO_FORMAT)
+        status, headers = told
+        return self._keeping(asked, Recent(status, headers, b"", format), response)
+
+    def _keeping(self, asked: tuple[str, ...], recent: Recent, response: Any) -> Iterator[bytes]:
+        """The chunks of the response, which is kept when the last one is taken."""
+        body = bytearray()
+        with closing(response):
+            for chunk in response:
+                body += chunk
+                yield chunk
+        self._kept[asked] = recent._replace(body=bytes(body))
+        if len(self._kept) > MOST_ANSWERS:
+            self._kept.popitem(last=False)
+
+
+def _narrows(name: str) -> bool:
+    """Whether the header asks for a part, or for something under a condition."""
+    return name.startswith(("HTTP_IF_", "HTTP_RANGE"))
+
+
+def _never_changes(status: str, headers: list[tuple[str, str]]) -> bool:
+    """Whether the answer is short, and the same whenever the same is asked for."""
+    found = dict(headers)
+    return (
+        status.startswith("200")
+        and found.get("Cache-Control") == IMMUTABLE
+        and set(found.get("Vary", "").split(", ")) <= _VARIES
+        and int(found.get("Content-Length", MOST_BYTES + 1)) <= MOST_BYTES
+        and "Set-Cookie" not in found
+    )

@@ -1,0 +1,62 @@
+from collections.abc import Iterator
+from math import inf
+
+import pytest
+
+from sequence import pace
+from sequence.pace import Pace
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """A clock that shows what the list holds."""
+    now = [0.0]
+    monkeypatch.setattr(pace, "perf_counter", lambda: now[0])
+    return now
+
+
+def lasting(clock: list[float], seconds: float, *lengths: int) -> Iterator[bytes]:
+    """Chunks of these lengths, for each of which so much time passes."""
+    for length in lengths:
+        clock[0] += seconds
+        yield bytes(length)
+
+
+def test_a_source_that_gave_nothing_is_infinitely_slow() -> None:
+    assert Pace().seconds_a_byte == inf
+
+
+def test_only_the_time_until_a_chunk_comes_counts(clock: list[float]) -> None:
+    measured = Pace()
+    for _ in measured.timed(lasting(clock, 1, 100, 100)):
+        clock[0] += 1000
+    assert measured.seconds_a_byte == pytest.approx(0.01)
+
+
+def test_what_is_given_up_early_counts_as_far_as_it_came(clock: list[float]) -> None:
+    measured = Pace()
+    chunks = measured.timed(lasting(clock, 2, 100, 100, 100))
+    next(chunks)
+    chunks.close()  # type: ignore[attr-defined]
+    assert measured.seconds_a_byte == pytest.approx(0.02)
+
+
+def test_the_latest_counts_most(clock: list[float], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pace, "HALF_LIFE_BYTES", 100)
+    measured = Pace()
+    list(measured.timed(lasting(clock, 1, 100)))
+    for _ in range(20):
+        list(measured.timed(lasting(clock, 3, 100)))
+    assert measured.seconds_a_byte == pytest.approx(0.03, rel=0.001)
+
+
+def test_the_faster_source_is_chosen_and_the_other_tried_now_and_then(
+    clock: list[float], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, seconds in (("fetching", 1), ("computing", 2)):
+        measured = Pace()
+        monkeypatch.setattr(pace, name, measured)
+        list(measured.timed(lasting(clock, seconds, 100)))
+    assert pace.fetching_is_faster()
+    chosen = [pace.copy_is_fetched() for _ in range(10 * pace.TRIED_EVERY)]
+    assert chosen.count(False) == 10
