@@ -101,6 +101,10 @@ def up(place: Place) -> None:
         if os.environ.get("FIBO_CLUSTER_NETWORK") != "ports":
             place = network.joined(place)
         cluster = Cluster(place)
+        for daemon in cluster.daemons:
+            if not daemon.pid():
+                # Children of one that was killed hold its ports.
+                daemon.kill()
         check(cluster)
         cluster.ceph.configure()
         for daemon in cluster.engines:

@@ -49,7 +49,7 @@ def joined(place: Place) -> Place:
     """The place with the hosts in namespaces, where that can be; raises Failed."""
     if place.namespaces or os.geteuid():
         return place
-    if there() and not marker(place.directory).exists():
+    if there() and used() and not marker(place.directory).exists():
         raise Failed("Another cluster has the network; `make cluster-down` ends it.")
     try:
         up()
@@ -66,6 +66,11 @@ def left(place: Place) -> None:
     if marker(place.directory).exists():
         down()
         marker(place.directory).unlink()
+
+
+def used() -> bool:
+    """Whether anything runs in the namespaces: else they are left from a directory that is gone."""
+    return any(run([program("ip"), "netns", "pids", namespace(host)], {}) for host in HOSTS)
 
 
 def up() -> None:
