@@ -20,8 +20,8 @@ USER = "www-data"
 CACHE_BYTES = "4g"
 """What the slices may take on the disk, as nginx writes it."""
 
-LEFT_ALONE = "max_fails=1 fail_timeout=1s"
-"""What nginx does with a server that failed, as it writes it."""
+LEFT_ALONE_S = 2
+"""For how long a host that failed is not asked. A gateway for half as long: hosts wait for it."""
 
 GATEWAY_TIMEOUT_S = 2
 """How long a gateway may be silent before the other one is asked."""
@@ -55,8 +55,8 @@ FOREGROUND = "daemon off;"
 
 def configuration(place: Place) -> str:
     """The text of nginx's configuration."""
-    hosts = [f"server {place.host(name)}:{API_PORTS[name]} {LEFT_ALONE};" for name in HOSTS]
-    gateways = [f"server {LOOPBACK}:{port} {LEFT_ALONE};" for port in GATEWAY_PORTS.values()]
+    hosts = [server(place.host(name), API_PORTS[name], LEFT_ALONE_S) for name in HOSTS]
+    gateways = [server(LOOPBACK, port, LEFT_ALONE_S // 2) for port in GATEWAY_PORTS.values()]
     return render(
         "nginx.conf",
         directory=place.directory / "front",
@@ -67,6 +67,11 @@ def configuration(place: Place) -> str:
         objects_listens=lines(f"listen {address}:{OBJECTS_PORT};" for address in place.listening),
         gateway_timeout_s=GATEWAY_TIMEOUT_S,
     )
+
+
+def server(address: str, port: int, left_alone_s: int) -> str:
+    """A server of an upstream, as nginx writes it."""
+    return f"server {address}:{port} max_fails=1 fail_timeout={left_alone_s}s;"
 
 
 def lines(directives: Iterable[str]) -> str:

@@ -51,7 +51,10 @@ class Download:
 
     def end(self) -> int:
         """Its exit status."""
-        return self.process.wait(240)
+        try:
+            return self.process.wait(120)
+        finally:
+            self.process.kill()
 
 
 def assert_prefix(path: Path, reference: Path, terms: int) -> None:
