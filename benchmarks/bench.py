@@ -17,7 +17,7 @@ from datetime import UTC, datetime
 from http.client import HTTPConnection
 from pathlib import Path
 from time import perf_counter
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import psutil
 
@@ -220,12 +220,12 @@ def manage(data_dir: Path, *arguments: str, **variables: str) -> None:
     )
 
 
-def new_store(data_dir: Path, upto: int = 0) -> Path:
+def new_store(data_dir: Path, upto: int = 0, **variables: str) -> Path:
     """Makes a data directory that holds the first `upto` terms, or nothing; returns it."""
     data_dir.mkdir()
-    manage(data_dir, "migrate", "--verbosity=0")
+    manage(data_dir, "migrate", "--verbosity=0", **variables)
     if upto:
-        manage(data_dir, "prepopulate", f"--upto={upto}")
+        manage(data_dir, "prepopulate", f"--upto={upto}", **variables)
     return data_dir
 
 
@@ -300,8 +300,8 @@ def listening(address: str = "127.0.0.1") -> socket.socket:
     return socket.create_server((address, 0), backlog=1024)
 
 
-def stop(process: subprocess.Popen[bytes]) -> None:
-    """Ends a server."""
+def stop(process: subprocess.Popen[Any]) -> None:
+    """Ends a process."""
     process.terminate()
     try:
         process.wait(30)

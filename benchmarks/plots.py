@@ -11,7 +11,9 @@ DIRECTORY = ROOT / "docs" / "plots"
 
 # As far from black as from white: no program tells a picture what it lies on.
 GREY = "#7d8590"
-COLOURS = ("#2f81f7", "#d2691e", "#2da44e", "#a371f7")
+COLOURS = ("#2f81f7", "#d2691e", "#2da44e", "#a371f7", "#db61a2")
+FEW = 2
+"""Lines that leave room for a legend."""
 
 STYLE: Any = {
     "svg.fonttype": "none",  # letters, not their outlines
@@ -77,13 +79,22 @@ def bars(
 
 
 def lines(
-    name: str, title: str, sides: Mapping[str, Mapping[int, float]], labels: tuple[str, str]
+    name: str,
+    title: str,
+    sides: Mapping[str, Mapping[int, float]],
+    labels: tuple[str, str],
+    logarithmic: bool = True,
 ) -> None:
-    """A line for each side through its figures, on logarithmic axes."""
+    """A line for each side through its figures, on logarithmic or on linear axes."""
     with drawn(name, title, 3.5) as axes:
         for (side, points), colour in zip(sides.items(), COLOURS, strict=False):
-            axes.loglog(list(points), list(points.values()), "o-", label=side, color=colour)
+            draw = axes.loglog if logarithmic else axes.plot
+            draw(list(points), list(points.values()), "o-", label=side, color=colour)
         axes.set_xlabel(labels[0])
         axes.set_ylabel(labels[1])
         axes.grid(visible=True)
-        axes.legend(labelcolor=GREY)
+        if len(sides) > FEW:
+            # Within, it would lie on some of the lines.
+            axes.figure.legend(labelcolor=GREY, loc="outside lower left", ncols=2)
+        else:
+            axes.legend(labelcolor=GREY)

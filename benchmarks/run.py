@@ -26,6 +26,12 @@ TOPICS = (
     "million",
     "growth",
     "range_header",
+    "shared_index",
+    "even_split",
+    "find_place",
+    "hotspots",
+    "ahead",
+    "ten_million",
 )
 RESULTS = ROOT / "benchmarks" / "results"
 

@@ -235,6 +235,9 @@ def _sqlite() -> dict[str, Any]:
 
 def _on_postgresql(facts: dict[str, str]) -> dict[str, Any]:
     """The index on a server that several hosts share."""
+    # Only there where the facts could be read.
+    from fibosite.postgresql.patience import Connection
+
     named = {"NAME": "dbname", "USER": "user", "PASSWORD": "password", "HOST": "host"}
     named["PORT"] = "port"
     return {
@@ -247,7 +250,13 @@ def _on_postgresql(facts: dict[str, str]) -> dict[str, Any]:
             # each. None is open before it is asked for: gunicorn forks. The pool gives up a
             # connection at once that cannot be made; fibosite/postgresql says when it is tried
             # again.
-            "pool": {"min_size": 0, "max_size": 8, "timeout": 1, "reconnect_timeout": 0},
+            "pool": {
+                "connection_class": Connection,
+                "min_size": 0,
+                "max_size": 8,
+                "timeout": 1,
+                "reconnect_timeout": 0,
+            },
             # libpq's: in seconds, the last one in milliseconds. A host that is gone is noticed.
             "connect_timeout": 2,
             "keepalives_idle": 30,

@@ -34,9 +34,9 @@ def populate(numbers: list[int], say: Callable[[str], None]) -> Generator[Segmen
     left, given_up = set(numbers), set(_jobs("failed").values_list("id", flat=True))
     told = False
     while left:
-        # In this order: what is no longer queued has its row.
-        failed = _numbers(_jobs("failed").exclude(id__in=given_up))
+        # In this order: what is no longer queued has failed, or has its row.
         queued = _numbers(_jobs("todo", "doing"))
+        failed = _numbers(_jobs("failed").exclude(id__in=given_up))
         for segment in _stored(left):
             left.remove(segment.number)
             yield segment

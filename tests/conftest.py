@@ -52,6 +52,21 @@ def data_dir(tmp_path: Path, settings: Settings) -> Iterator[Path]:
     idle()
 
 
+@pytest.fixture
+def events() -> Iterator[list[object]]:
+    """What was found to be wrong."""
+    from sequence import healing
+
+    found: list[object] = []
+
+    def note(sender: object, **_: object) -> None:
+        found.append(sender)
+
+    healing.healed.connect(note)
+    yield found
+    healing.healed.disconnect(note)
+
+
 def idle() -> None:
     """Waits until nothing is being made in the background."""
     from sequence import build, coded, index, populate

@@ -1,7 +1,6 @@
 """Whatever becomes of what is stored, the right bytes come, and the store is mended."""
 
 import random
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -31,19 +30,6 @@ TEXT = oracle.text(0, TERMS)
 def segments_of_many_blocks(data_dir: Path, settings: Settings) -> None:
     """One MiB and a half in segments of some 700 KB, of three blocks each."""
     settings.FIBO_SEGMENT_BYTES = 700_000
-
-
-@pytest.fixture
-def events() -> Iterator[list[object]]:
-    """What was found to be wrong."""
-    found: list[object] = []
-
-    def note(sender: object, **_: object) -> None:
-        found.append(sender)
-
-    healing.healed.connect(note)
-    yield found
-    healing.healed.disconnect(note)
 
 
 WHOLE = Span(0, len(TEXT))

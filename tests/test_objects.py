@@ -1,6 +1,5 @@
 """Hosts that share an object store give the right bytes, whatever becomes of it or of copies."""
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +7,7 @@ import pytest
 from django.test import Client
 from pytest_django.fixtures import Settings
 
-from sequence import budget, build, coded, conf, healing, models, pace, prune, upkeep, verify
+from sequence import budget, build, coded, conf, models, pace, prune, upkeep, verify
 from sequence.coding import ZSTD
 from sequence.models import CodedSegment, Segment
 from sequence.store import bucket
@@ -43,19 +42,6 @@ def bucket_of_hosts(
     }
     backend = {"BACKEND": "storages.backends.s3.S3Storage", "OPTIONS": options}
     settings.STORAGES = settings.STORAGES | {"segments": backend}
-
-
-@pytest.fixture
-def healed() -> Iterator[list[object]]:
-    """What was found to be wrong."""
-    found: list[object] = []
-
-    def note(sender: object, **_: object) -> None:
-        found.append(sender)
-
-    healing.healed.connect(note)
-    yield found
-    healing.healed.disconnect(note)
 
 
 def remote() -> bucket.SegmentBucket:
@@ -156,7 +142,7 @@ def test_a_lowered_budget_costs_only_copies(client: Client, settings: Settings) 
 
 @pytest.mark.parametrize("wins", [True, False], ids=["fetching", "computing"])
 def test_answers_go_on_without_the_object_store(
-    client: Client, monkeypatch: pytest.MonkeyPatch, wins: bool, s3: Any, healed: list[object]
+    client: Client, monkeypatch: pytest.MonkeyPatch, wins: bool, s3: Any, events: list[object]
 ) -> None:
     ask(client, 2000)
     build.store().near.remove(NAMES[0])
@@ -171,7 +157,7 @@ def test_answers_go_on_without_the_object_store(
     assert ask(client) == oracle.text(0, TERMS)
     assert ask(client) == oracle.text(0, TERMS)
     assert (sorted(remote().names()), copies()) == (NAMES, NAMES)
-    assert healed == []
+    assert events == []
     assert verified() == []
 
 
@@ -187,7 +173,7 @@ def flip(content: bytes) -> bytes:
 
 
 def test_an_object_that_changed_is_found_when_it_is_read_and_mended(
-    client: Client, monkeypatch: pytest.MonkeyPatch, healed: list[object]
+    client: Client, monkeypatch: pytest.MonkeyPatch, events: list[object]
 ) -> None:
     ask(client)
     fetching_wins(monkeypatch, True)
@@ -196,7 +182,7 @@ def test_an_object_that_changed_is_found_when_it_is_read_and_mended(
     with monkeypatch.context() as context:
         context.setattr(budget, "is_copied", lambda _: False)
         assert ask(client) == oracle.text(0, TERMS)
-    assert len(healed) >= 1
+    assert len(events) >= 1
     assert ask(client) == oracle.text(0, TERMS)
     assert verified() == []
 
@@ -211,14 +197,14 @@ def damage(name: str) -> None:
 
 
 def test_a_copy_that_changed_is_made_again_and_the_object_stays(
-    client: Client, data_dir: Path, healed: list[object]
+    client: Client, data_dir: Path, events: list[object]
 ) -> None:
     ask(client)
     path = data_dir / "segments" / NAMES[1]
     path.write_bytes(flip(path.read_bytes()))
     changed_at = head(NAMES[1])["LastModified"]
     assert ask(client) == oracle.text(0, TERMS)
-    assert len(healed) == 1
+    assert len(events) == 1
     assert head(NAMES[1])["LastModified"] == changed_at
     assert ask(client) == oracle.text(0, TERMS)
     assert copies() == NAMES

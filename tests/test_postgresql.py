@@ -11,6 +11,7 @@ from pathlib import Path
 from random import Random
 from time import monotonic, sleep
 
+import psutil
 import pytest
 
 from cluster.postgres import Postgres
@@ -94,6 +95,21 @@ def stopped(postgres: Postgres, mode: str = "fast") -> Iterator[None]:
         yield
     finally:
         postgres.start()
+
+
+@contextmanager
+def hanging(postgres: Postgres) -> Iterator[None]:
+    """The block while the server is there and does nothing."""
+    number = (postgres.directory / "data" / "postmaster.pid").read_text().split()[0]
+    master = psutil.Process(int(number))
+    processes = [master, *master.children()]
+    for process in processes:
+        process.suspend()
+    try:
+        yield
+    finally:
+        for process in processes:
+            process.resume()
 
 
 def at_once(command: list[str], store: Store, count: int) -> list[tuple[int, str]]:
@@ -295,6 +311,24 @@ def test_a_table_that_somebody_locks_keeps_nobody_waiting_for_long(
         assert not locked.done()
         locked.result()
         soon(MANY, lambda: right(server, 5000) and rows(postgres, filled)[0])
+
+
+def test_a_server_that_hangs_keeps_nobody_waiting_for_long(
+    filled: Store, postgres: Postgres
+) -> None:
+    with served(filled.data_dir, **filled.variables) as server:
+        right(server, 1000)
+        with hanging(postgres):
+            first_s = right(server, 4999)
+            taken = sorted(right(server, 5000 + n) for n in range(60))
+        assert first_s < 6
+        # The other process has to find out too.
+        assert taken[-1] < 6
+        assert taken[-3] < 0.5
+        assert taken[len(taken) // 2] < 0.2
+        soon(20, lambda: sum(server.get("/readyz")[0] == 200 for _ in range(20)))
+        soon(MANY, lambda: right(server, 5000) and rows(postgres, filled)[0])
+    filled.assert_clean()
 
 
 def test_three_hundred_slow_readers_hold_no_connection_to_the_index(

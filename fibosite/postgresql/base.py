@@ -1,14 +1,16 @@
 """Django's PostgreSQL, which for a moment refuses at once after it could not be reached."""
 
+from collections.abc import Callable
+from contextlib import suppress
 from functools import cached_property
-from threading import Lock
+from threading import Lock, Thread
 from time import monotonic
 from types import TracebackType
 from typing import Any
 
 from django.db.backends.postgresql import base
 from django.db.utils import DatabaseErrorWrapper
-from psycopg import Error, OperationalError
+from psycopg import OperationalError
 from psycopg_pool import PoolTimeout
 
 PAUSE_S = 2
@@ -32,38 +34,35 @@ class _Outage:
 
     def __init__(self) -> None:
         self._lock = Lock()
-        self._ask_at: float | None = None
+        self._test_at: float | None = None
 
     def begin(self) -> None:
-        """Has nobody ask for a while."""
+        """Has nobody ask until a test says that it is over."""
         with self._lock:
-            self._ask_at = monotonic() + PAUSE_S
+            self._test_at = monotonic() + PAUSE_S
 
-    @property
-    def lasts(self) -> bool:
-        """Whether it has begun, and nobody has seen its end."""
-        return self._ask_at is not None
+    def lasts(self, test: Callable[[], None]) -> bool:
+        """Whether it does. After each pause it is tested beside, and nobody waits for that.
 
-    def is_to_be_tested(self) -> bool:
-        """Whether the caller is to see if it is over: the first one of many, after each pause."""
+        `test` raises OperationalError where it goes on.
+        """
         with self._lock:
-            now = monotonic()
-            if self._ask_at is not None and now < self._ask_at:
-                return False
-            # The others need not wait with this one.
-            self._ask_at = now + PAUSE_S
-            return True
+            if self._test_at is not None and monotonic() >= self._test_at:
+                self._test_at = monotonic() + PAUSE_S
+                Thread(target=self._end_after, args=(test,), name="outage", daemon=True).start()
+            return self._test_at is not None
 
-    def end(self) -> None:
-        """Has everybody ask again."""
-        self._ask_at = None
+    def _end_after(self, test: Callable[[], None]) -> None:
+        with suppress(OperationalError):
+            test()
+            self._test_at = None
 
 
 _outage = _Outage()
 
 
 class _Errors(DatabaseErrorWrapper):
-    """Notes which errors mean that the server cannot be reached, and which that it can."""
+    """Notes which errors mean that the server cannot be reached."""
 
     def __exit__(
         self,
@@ -71,11 +70,9 @@ class _Errors(DatabaseErrorWrapper):
         exc_value: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        if isinstance(exc_value, Error) and not isinstance(exc_value, Refused):
+        if isinstance(exc_value, OperationalError) and not isinstance(exc_value, Refused):
             state = exc_value.sqlstate
-            if state and not state.startswith(UNREACHABLE):
-                _outage.end()
-            elif isinstance(exc_value, OperationalError):
+            if state is None or state.startswith(UNREACHABLE):
                 _outage.begin()
         super().__exit__(exc_type, exc_value, traceback)
 
@@ -92,32 +89,25 @@ class DatabaseWrapper(base.DatabaseWrapper):
         """A connection that works; raises OperationalError, and at once during an outage."""
         if self.pool is None:
             return super().get_new_connection(conn_params)
-        if _outage.lasts:
-            if not _outage.is_to_be_tested():
-                raise Refused("it could not be reached just now")
-            self._test(conn_params)
+
+        def test() -> None:
+            # The pool would only wait, and not say why.
+            self.Database.connect(**conn_params).close()
+
+        if _outage.lasts(test):
+            raise Refused("it could not be reached just now")
         try:
             connection = super().get_new_connection(conn_params)
             try:
-                self.pool.check_connection(connection)
+                connection.check()
             except OperationalError:
                 # After a restart no other one works either. The pool's own check would find them
                 # out one by one, and sleep between.
                 self.pool.putconn(connection)
                 self.pool.drain()
-                self._test(conn_params)
+                test()
                 connection = super().get_new_connection(conn_params)
         except PoolTimeout:
-            self._test(conn_params)
+            test()
             raise
         return connection
-
-    def _test(self, conn_params: dict[str, Any]) -> None:
-        """Raises what is wrong with the server: the pool would only wait, and not say why."""
-        self.Database.connect(**conn_params).close()
-
-    def _close(self) -> None:
-        # Not before: a server may accept connections and answer nothing.
-        if self.connection is not None and not self.errors_occurred:
-            _outage.end()
-        super()._close()  # type: ignore[misc]

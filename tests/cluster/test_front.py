@@ -13,6 +13,8 @@ from tests.test_serving import LENGTH, SHA256, sha256_of
 
 pytestmark = pytest.mark.cluster
 
+Answer = tuple[int, dict[str, str], bytes]
+
 CACHE = "X-Cache-Status"
 """The header that tells whether the first slice was in nginx's cache."""
 
@@ -23,17 +25,23 @@ def texts_sent(cluster: Running) -> float:
     return sum(value(page, "fibo_requests_total", format="text") for page in pages)
 
 
+def settled(answer: Answer) -> Answer:
+    """The answer but for the front's own header; the order of a policy differs between hosts."""
+    status, headers, body = answer
+    policy = "; ".join(sorted(headers.get("Content-Security-Policy", "").split("; ")))
+    kept = {name: value for name, value in headers.items() if name != CACHE}
+    return status, kept | {"Content-Security-Policy": policy}, body
+
+
 def test_every_answer_is_the_same_as_a_host_gives(cluster: Running) -> None:
     front, api = cluster.front, cluster.api("a")
     statuses = set()
     for request in REQUESTS:
-        status, headers, body = answered(api, *request)
+        direct = settled(answered(api, *request))
         # Twice: out of a host, and out of the cache where it is kept.
         for _ in range(2):
-            found = answered(front, *request)
-            found[1].pop(CACHE, None)
-            assert found == (status, headers, body), request
-        statuses.add(status)
+            assert settled(answered(front, *request)) == direct, request
+        statuses.add(direct[0])
     assert statuses == {200, 204, 206, 304, 400, 404, 405, 406, 412, 416}
 
 
