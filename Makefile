@@ -7,7 +7,7 @@ MANAGE = .venv/bin/python manage.py
 .PHONY: help serve populate test drill cluster cluster-down cluster-test lint format bench clean
 
 help: ## this list
-	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
 
 serve: .static/staticfiles.json ## install, populate the first terms and serve on $PORT
 	-$(MANAGE) prepopulate
