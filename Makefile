@@ -4,7 +4,7 @@ PYTHON ?= python3
 UPTO ?= 100000
 MANAGE = .venv/bin/python manage.py
 
-.PHONY: help serve populate test drill cluster-test lint format bench clean
+.PHONY: help serve populate test drill cluster cluster-down cluster-test lint format bench clean
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -23,7 +23,13 @@ test: .venv/develop .venv/browser .static/staticfiles.json ## install what the t
 drill: .venv/develop .venv/faults .static/staticfiles.json ## the tests that take minutes; as root, they mount
 	.venv/bin/python -m pytest -m drill
 
-cluster-test: .venv/develop .venv/cluster .static/staticfiles.json ## the tests with more than one machine's parts: PostgreSQL
+cluster: .venv/cluster .static/staticfiles.json ## several hosts, their index and object store, on this machine
+	.venv/bin/python -m cluster up
+
+cluster-down: .venv/cluster ## stop them; their data stays
+	.venv/bin/python -m cluster down
+
+cluster-test: .venv/develop .venv/cluster .venv/browser .static/staticfiles.json ## break a cluster in every way
 	.venv/bin/python -m pytest -m cluster
 
 lint: .venv/develop ## ruff, mypy, and Django's own checks as deployed
@@ -65,12 +71,12 @@ clean: ## remove what make made, but for the data
 	@touch $@
 
 # Installs Debian's packages for those programs that are missing; program:package where they differ.
-# PostgreSQL's are where no PATH leads.
+# PostgreSQL's are where no PATH leads. The second argument is of options for apt-get.
 define debian
 	@for each in $(1); do PATH="$$PATH:/usr/sbin:$$(echo /usr/lib/postgresql/*/bin | tr ' ' :)" command -v $${each%:*} >/dev/null || \
 	    missing="$$missing $${each#*:}"; done; \
 	  test -z "$$missing" || \
-	  { test "$$(id -u)" = 0 && apt-get update -qq && apt-get install -y -qq $$missing; } || \
+	  { test "$$(id -u)" = 0 && apt-get update -qq && apt-get install -y -qq $(2) $$missing; } || \
 	  { echo "This needs Debian's packages$$missing."; exit 1; }
 	@touch $@
 endef
@@ -81,9 +87,11 @@ endef
 .venv/faults: | .venv/browser
 	$(call debian,aria2c:aria2 zstd jq strace faketime nginx:nginx-light)
 
+# What is recommended besides would be some 300 MB, and the daemons for a whole machine.
 .venv/cluster: requirements-cluster.txt .venv/serve
 	.venv/bin/python -m pip install --quiet --disable-pip-version-check -r requirements-cluster.txt
-	$(call debian,pg_ctl:postgresql)
+	$(call debian,initdb:postgresql ceph-mon ceph-mgr ceph-osd radosgw ceph:ceph-common \
+	    nginx:nginx-light ip:iproute2 curl,--no-install-recommends)
 
 .static/staticfiles.json: .venv/serve $(shell find sequence/static -type f 2>/dev/null)
 	$(MANAGE) collectstatic --no-input --clear --verbosity 0

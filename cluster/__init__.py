@@ -1,1 +1,1 @@
-"""Real servers of other makers, each in a directory of its own, for tests and for trials."""
+"""The service on several hosts, all of it on one machine: `make cluster`, docs/scaling.md."""

@@ -1,0 +1,199 @@
+"""Parts of the cluster fail while it answers: no byte is wrong, and no hand is needed."""
+
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from cluster.place import HOSTS
+from sequence.text.compute import compute_bytes
+from sequence.text.layout import offset
+from sequence.text.span import Span
+from tests.cluster.conftest import (
+    SEGMENTS,
+    TERMS,
+    Asked,
+    Injected,
+    Running,
+    hash_of,
+    until,
+)
+from tests.test_serving import SHA256
+
+pytestmark = pytest.mark.cluster
+
+MIDDLE_BYTES = 300_000_000
+"""Past what the hosts keep themselves, and with most of it still to come."""
+
+RATE = "80M"
+"""curl's: 13 s for all of it, so that there is a middle."""
+
+PARTIAL_FILE = 18
+"""curl's exit status for a body that is shorter than promised."""
+
+SOON_S = 8
+"""A first byte that comes when both the other gateway and the store itself were waited for."""
+
+
+class Download:
+    """curl with a text, or the rest of one."""
+
+    def __init__(self, path: Path, server: Asked, terms: int, *options: str) -> None:
+        self.path = path
+        address = server.url(f"/?sn={terms}")
+        command = ["curl", "-sSf", "--limit-rate", RATE, "-o", str(path), *options, address]
+        self.process = subprocess.Popen(command, stderr=subprocess.DEVNULL)
+
+    def reach_the_middle(self) -> None:
+        """Waits until it has part of it."""
+        until(lambda: self.path.exists() and self.path.stat().st_size > MIDDLE_BYTES)
+        assert self.process.poll() is None
+
+    def end(self) -> int:
+        """Its exit status."""
+        try:
+            return self.process.wait(120)
+        finally:
+            self.process.kill()
+
+
+def assert_prefix(path: Path, reference: Path, terms: int) -> None:
+    """That the file is the text of so many terms, which the reference begins with."""
+    assert path.stat().st_size == offset(terms)
+    with path.open("rb") as ours, reference.open("rb") as right:
+        while piece := ours.read(1 << 22):
+            assert piece == right.read(len(piece))
+
+
+@pytest.mark.parametrize(
+    "case",
+    # The fault, of which part, how it ends; and how many terms are asked for meanwhile: each time
+    # others, so that the front has no slices of them yet.
+    [
+        ("kill", "osd.1", "start", 99_999),
+        ("kill", "gateway.a", "start", 99_998),
+        ("pause", "gateway.b", "resume", 99_997),
+        ("stop", "postgres", "start", 99_996),
+        ("kill", "postgres", "start", 99_995),
+        ("pause", "postgres", "resume", 99_994),
+    ],
+    ids=lambda case: f"{case[0]} {case[1]}",
+)
+def test_an_engine_may_fail_in_mid_stream(
+    case: tuple[str, str, str, int],
+    cluster: Running,
+    reference: Path,
+    tmp_path: Path,
+    injected: Injected,
+) -> None:
+    fault, part, end, terms = case
+    download = Download(tmp_path / "text", cluster.front, terms)
+    download.reach_the_middle()
+    with cluster.without(part, fault=fault, end=end):
+        assert download.end() == 0
+        assert_prefix(download.path, reference, terms)
+    injected(f"{part}: {fault}, in mid-stream", 1, "the stream went on, every byte right")
+
+
+def test_a_download_goes_on_at_the_other_host(
+    cluster: Running, reference: Path, tmp_path: Path, injected: Injected
+) -> None:
+    path, target = tmp_path / "text", f"/?sn={TERMS}"
+    first, second = cluster.apis
+    etag = first.get(target, "HEAD")[1]["ETag"]
+    assert {asked.get(target, "HEAD")[1]["ETag"] for asked in (second, cluster.front)} == {etag}
+    download = Download(path, first, TERMS)
+    download.reach_the_middle()
+    with cluster.without(f"api.{HOSTS[0]}"):
+        assert download.end() == PARTIAL_FILE
+        assert MIDDLE_BYTES < path.stat().st_size < offset(TERMS)
+        assert Download(path, second, TERMS, "-C", "-", "-H", f"If-Range: {etag}").end() == 0
+    assert hash_of(path) == SHA256
+    injected("an API host killed in mid-download", 1, "went on at the other one: same ETag, hash")
+
+
+@pytest.mark.parametrize("host", HOSTS)
+def test_a_host_may_die_behind_the_front(
+    host: str, cluster: Running, reference: Path, tmp_path: Path, injected: Injected
+) -> None:
+    terms = 99_980 + HOSTS.index(host)
+    download = Download(tmp_path / "text", cluster.front, terms)
+    download.reach_the_middle()
+    with cluster.without(f"api.{host}"):
+        # Whether the host was at a slice just then is chance.
+        status, resumed = download.end(), 0
+        assert status in (0, PARTIAL_FILE)
+        if status:
+            resumed = 1
+            assert Download(download.path, cluster.front, terms, "-C", "-").end() == 0
+        assert_prefix(download.path, reference, terms)
+        taken = seconds_to_first_byte(cluster.front, f"/?sn={terms - 20}")
+        assert taken < 2
+    injected(
+        f"api.{host} killed behind the front",
+        1,
+        f"resumed {resumed} times; a new request took {taken:.3f} s",
+    )
+
+
+def test_a_host_may_be_cut_off_behind_the_front(
+    cluster: Running, reference: Path, tmp_path: Path, injected: Injected
+) -> None:
+    if cluster.api("a").address == cluster.front.address:
+        pytest.skip("The hosts have no links of their own.")
+    terms = 99_970
+    download = Download(tmp_path / "text", cluster.front, terms)
+    download.reach_the_middle()
+    with cluster.without("a", fault="cut", end="join"):
+        status = download.end()
+        assert status in (0, PARTIAL_FILE)
+        if status:
+            assert Download(download.path, cluster.front, terms, "-C", "-").end() == 0
+        assert_prefix(download.path, reference, terms)
+        taken = seconds_to_first_byte(cluster.front, f"/?sn={terms - 1}")
+        assert taken < 3
+    injected("host a cut off", 1, f"curl: {status}; a new request took {taken:.3f} s")
+
+
+def test_the_object_store_may_be_out_of_reach(
+    cluster: Running, reference: Path, tmp_path: Path, injected: Injected
+) -> None:
+    cold, terms = Span(104_000, 105_000), 99_960
+    unstored = f"/?sn={cold.length}&start={cold.start}"
+    before = cluster.stored()
+    gateways = ("gateway.a", "gateway.b")
+    with cluster.without(*gateways, fault="pause", end="resume"):
+        # What the front has; what the store has; what nobody has.
+        times = [
+            seconds_to_first_byte(cluster.front, f"/?sn={TERMS}", "-r", f"{MIDDLE_BYTES}-"),
+            seconds_to_first_byte(cluster.api("a"), f"/?sn={TERMS}", "-r", f"{MIDDLE_BYTES}-"),
+            seconds_to_first_byte(cluster.api("b"), unstored),
+        ]
+        assert max(times) < SOON_S
+        assert times[0] < 1
+        text = b"".join(compute_bytes(Span(offset(cold.start), offset(cold.stop))))
+        assert cluster.front.get(unstored)[2] == text
+        whole = Download(tmp_path / "text", cluster.front, terms)
+        assert whole.end() == 0
+        assert_prefix(whole.path, reference, terms)
+    assert cluster.front.get(f"{unstored}&format=lines")[2] == text.replace(b" ", b"\n")
+    until(lambda: bool(set(cluster.stored()) - set(before)))
+    seconds = ", ".join(f"{taken:.3f}" for taken in times)
+    injected(
+        "both gateways silent", 1, f"first bytes after {seconds} s, all of them right; stored since"
+    )
+
+
+def test_what_is_stored_is_there_once(populated: Running, injected: Injected) -> None:
+    found = [name for name in populated.stored() if int(Path(name).stem) < SEGMENTS]
+    assert len(found) == SEGMENTS
+    injected("a worker killed while two populate", 1, f"all {SEGMENTS} segments stored, once each")
+
+
+def seconds_to_first_byte(server: Asked, target: str, *options: str) -> float:
+    """How long curl waits, from the call to the first byte of the body."""
+    command = ["curl", "-sSf", "-o", "/dev/null", "-w", "%{time_starttransfer}", "--max-time", "60"]
+    done = subprocess.run(
+        [*command, *options, server.url(target)], capture_output=True, text=True, check=True
+    )
+    return float(done.stdout)
