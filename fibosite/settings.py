@@ -55,6 +55,14 @@ def _names(name: str, allowed: tuple[str, ...]) -> list[str]:
     sys.exit(f"{name} is {','.join(names)!r}; it must be some of {','.join(allowed)}, or empty.")
 
 
+def _choice(name: str, allowed: tuple[str, ...]) -> str:
+    """The variable as one of the words that are allowed; the first one where it is unset."""
+    text = _env.str(name, "") or allowed[0]
+    if text in allowed:
+        return text
+    sys.exit(f"{name} is {text!r}; it must be one of {', '.join(allowed)}.")
+
+
 def _switch(name: str) -> bool:
     """The variable as on or off; off where it is unset."""
     text = _env.str(name, "off").lower()
@@ -146,6 +154,8 @@ if FIBO_OBJECT_STORE and FIBO_SEGMENT_BYTES > conf.MOST_OBJECT_BYTES:
         f"FIBO_SEGMENT_BYTES is {FIBO_SEGMENT_BYTES}; "
         f"it must be at most {conf.MOST_OBJECT_BYTES} with FIBO_OBJECT_STORE."
     )
+
+FIBO_FETCH = _choice("FIBO_FETCH", conf.FETCH)
 
 # gunicorn's: fibosite/gunicorn.conf.py gives the reasons.
 PORT = _whole("PORT", 8888, 1, 65535)

@@ -34,6 +34,11 @@ LEAST_STORE_BYTES = 16 * 1024 * 1024
 """What FIBO_STORE_BYTES must be at least: an index without terms takes a part of it."""
 MOST_STORE_BYTES = 2**60
 
+AUTO, ALWAYS, NEVER = "auto", "always", "never"
+FETCH: tuple[str, ...] = (AUTO, ALWAYS, NEVER)
+"""FIBO_FETCH: whether what lies in the object store only is fetched, or computed instead; by
+default whichever has been faster."""
+
 ENCODINGS: tuple[str, ...] = ("zstd", "gzip")
 """FIBO_ENCODINGS: the content codings that are offered, and kept beside the segments."""
 
@@ -69,6 +74,11 @@ def object_store() -> ObjectStore | None:
     """FIBO_OBJECT_STORE: where segments are stored that hosts share; None where it is unset."""
     place: ObjectStore | None = settings.FIBO_OBJECT_STORE
     return place
+
+
+def fetch() -> str:
+    """FIBO_FETCH: one of AUTO, ALWAYS and NEVER."""
+    return str(settings.FIBO_FETCH)
 
 
 def layout() -> Layout:

@@ -32,7 +32,7 @@ def read(segment: Segment, span: Span) -> Iterator[bytes]:
         return _stored(segment, span)
     if store.lacks_copy(segment.name):
         build.soon(segment.number)
-    if pace.fetching_is_faster():
+    if pace.is_fetched():
         return pace.fetching.timed(_stored(segment, span))
     in_text = span.less(-segment.start_offset)
     return pace.computing.timed(compute_bytes(in_text, CHUNK_BYTES))

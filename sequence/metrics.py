@@ -21,6 +21,7 @@ from prometheus_client.multiprocess import MultiProcessCollector
 
 from sequence import __version__
 from sequence.healing import healed
+from sequence.index import said
 from sequence.models import CodedSegment, Segment
 from sequence.text.format import FORMATS
 from sequence.text.layout import LAYOUT_VERSION
@@ -115,9 +116,9 @@ class _Found:
         try:
             totals = Segment.objects.totals()
             coded_bytes = CodedSegment.objects.total_bytes()
-        except DatabaseError:
+        except DatabaseError as error:
             # Where the index fails, the other metrics are wanted most.
-            log.exception("The totals of the store are not to be had.")
+            log.error("The totals of the store are not to be had: %s", said(error))
             return
         for name in ("segments", "terms", "bytes"):
             yield GaugeMetricFamily(f"fibo_store_{name}", f"Stored {name}.", totals[name])

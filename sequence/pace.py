@@ -5,6 +5,7 @@ from itertools import count
 from math import inf
 from time import perf_counter
 
+from sequence import conf
 from sequence.text.span import Piece
 
 HALF_LIFE_BYTES = 256 * 1024 * 1024
@@ -48,11 +49,14 @@ fetching, computing = Pace(), Pace()
 _copies = count(1)
 
 
-def fetching_is_faster() -> bool:
-    """Whether fetching a byte has taken less time than computing it."""
-    return fetching.seconds_a_byte < computing.seconds_a_byte
+def is_fetched() -> bool:
+    """Whether what a client waits for is to be fetched, as that has been faster than to compute."""
+    if conf.fetch() == conf.AUTO:
+        return fetching.seconds_a_byte < computing.seconds_a_byte
+    return conf.fetch() == conf.ALWAYS
 
 
 def copy_is_fetched() -> bool:
     """Whether the next copy is to be fetched: no client waits for it, so that both are tried."""
-    return fetching_is_faster() != (next(_copies) % TRIED_EVERY == 0)
+    tried = conf.fetch() == conf.AUTO and next(_copies) % TRIED_EVERY == 0
+    return is_fetched() != tried

@@ -2,6 +2,7 @@ from collections.abc import Iterator
 from math import inf
 
 import pytest
+from pytest_django.fixtures import Settings
 
 from sequence import pace
 from sequence.pace import Pace
@@ -57,6 +58,13 @@ def test_the_faster_source_is_chosen_and_the_other_tried_now_and_then(
         measured = Pace()
         monkeypatch.setattr(pace, name, measured)
         list(measured.timed(lasting(clock, seconds, 100)))
-    assert pace.fetching_is_faster()
+    assert pace.is_fetched()
     chosen = [pace.copy_is_fetched() for _ in range(10 * pace.TRIED_EVERY)]
     assert chosen.count(False) == 10
+
+
+@pytest.mark.parametrize(("fetch", "fetched"), [("always", True), ("never", False)])
+def test_the_operator_may_have_chosen(settings: Settings, fetch: str, fetched: bool) -> None:
+    settings.FIBO_FETCH = fetch
+    assert pace.is_fetched() == fetched
+    assert {pace.copy_is_fetched() for _ in range(2 * pace.TRIED_EVERY)} == {fetched}

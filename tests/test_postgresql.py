@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
+from itertools import count
 from pathlib import Path
 from random import Random
 from time import monotonic, sleep
@@ -244,14 +245,9 @@ def test_no_wrong_byte_is_sent_while_the_server_restarts_again_and_again(
         assert set(done) == {SHA256}
         assert "Traceback" not in server.log.read_text()
         # And in the end all is stored.
-        soon(0, lambda: manage_missing(server))
-
-
-def manage_missing(server: Server) -> int:
-    """How many segments of all the terms are not stored; asks for them."""
-    assert everything(server) == SHA256
-    stored = server.get("/metrics")[2].decode().partition("\nfibo_store_segments ")[2]
-    return 16 - int(float(stored.splitlines()[0]))
+        store = Store(server.data_dir, 100_000, 1 << 26, database)
+        asked = (everything(server) for _ in count())
+        soon(len(store.names), lambda: next(asked) == SHA256 and rows(postgres, store)[0])
 
 
 def test_answers_go_on_soon_without_the_server_and_are_stored_again_with_it(

@@ -22,6 +22,7 @@ from tests.conftest import manage
         ("FIBO_OBJECT_STORE", "s3://B/x", "s3://bucket or s3://bucket/prefix"),
         ("FIBO_OBJECT_STORE", "s3://bucket//x", "s3://bucket or s3://bucket/prefix"),
         ("FIBO_OBJECT_STORE", "s3://key:secret@bucket", "s3://bucket or s3://bucket/prefix"),
+        ("FIBO_FETCH", "sometimes", "one of auto, always, never"),
         ("DJANGO_DEBUG", "maybe", "on or off"),
         ("FIBO_DATA_DIR", "/dev/null/data", "a directory (Not a directory)"),
     ],
