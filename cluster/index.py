@@ -7,7 +7,7 @@ from pathlib import Path
 from cluster.keys import Keys
 from cluster.place import BRIDGE_ADDRESS, LOOPBACK, POSTGRES_PORT, Failed, Place
 from cluster.postgres import OWNER, program
-from cluster.processes import Daemon, answers, as_user, directory_of, given_to, run
+from cluster.processes import Daemon, answers, as_user, born, directory_of, given_to, run
 
 DATABASE = "postgres"
 
@@ -26,6 +26,7 @@ def daemon(place: Place, keys: Keys) -> Daemon:
         directory_of(OWNER, directory)
         if not (data / "made").exists():
             create(data, keys.postgres)
+        forget_the_dead(data)
 
     return Daemon(
         "postgres",
@@ -62,6 +63,17 @@ def create(data: Path, password: str) -> None:
     with (data / "pg_hba.conf").open("a") as rules:
         rules.write(f"host all all {BRIDGE_ADDRESS}/24 scram-sha-256\n")
     (data / "made").touch()
+
+
+def forget_the_dead(data: Path) -> None:
+    """Removes the file that names a server which was killed.
+
+    PostgreSQL does so too, but takes a dead process for a living one as long as its parent has not
+    asked what became of it, and does not start.
+    """
+    path = data / "postmaster.pid"
+    if path.exists() and not born(int(path.read_text().split()[0])):
+        path.unlink()
 
 
 def accepts(directory: Path) -> bool:
