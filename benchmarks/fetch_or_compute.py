@@ -126,7 +126,9 @@ def main() -> None:
     options = parser(__doc__, rounds=5).parse_args()
     place = settings.FIBO_OBJECT_STORE
     if not place:
-        raise SystemExit("FIBO_OBJECT_STORE is unset; `eval $(python -m cluster env)` sets it.")
+        raise SystemExit(
+            "FIBO_OBJECT_STORE is unset: `make cluster`, then `python -m cluster run …`."
+        )
     client = storages["segments"].connection.meta.client  # type: ignore[attr-defined]
     with scratch_directory(options.directory) as scratch:
         bucket = SegmentBucket(client, place.bucket, "benchmark", scratch)

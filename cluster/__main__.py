@@ -39,8 +39,10 @@ def main() -> None:
             down(place)
         elif options.action == "status":
             status(Cluster(place))
+        elif options.action == "run":
+            sys.exit(run(Cluster(place), options.command))
         elif options.action == "manage":
-            sys.exit(manage(Cluster(place), options.arguments))
+            sys.exit(run(Cluster(place), [sys.executable, "manage.py", *options.arguments]))
         elif options.action in ON_HOSTS:
             for host in options.hosts:
                 ON_HOSTS[options.action](host)
@@ -67,6 +69,8 @@ def parsed() -> argparse.Namespace:
     for action, what in (("cut", "take the links of hosts down"), ("join", "bring them up")):
         hosts = actions.add_parser(action, help=what)
         hosts.add_argument("hosts", nargs="+", choices=HOSTS)
+    run = actions.add_parser("run", help="run a command on host a, with its settings")
+    run.add_argument("command", nargs=argparse.REMAINDER)
     manage = actions.add_parser("manage", help="run manage.py on host a")
     manage.add_argument("arguments", nargs=argparse.REMAINDER)
     return parser.parse_args()
@@ -170,12 +174,12 @@ To try it:
   curl -r 1000000000-1000000009 'http://{api}/?sn=100000'"""
 
 
-def manage(cluster: Cluster, arguments: list[str]) -> int:
-    """The exit status of manage.py, run on the first host with its settings."""
+def run(cluster: Cluster, command: list[str]) -> int:
+    """The exit status of a command, run on the first host with its settings."""
     host = HOSTS[0]
-    variables = cluster.hosts.variables(host, f"api.{host}")
-    command = cluster.hosts.manage(host, *arguments)
-    return subprocess.run(command, cwd=ROOT, env=environment(**variables), check=False).returncode
+    variables = environment(**cluster.hosts.variables(host, f"api.{host}"))
+    inside = [*cluster.hosts.prefix(host), *command]
+    return subprocess.run(inside, cwd=ROOT, env=variables, check=False).returncode
 
 
 if __name__ == "__main__":

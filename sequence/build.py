@@ -91,11 +91,11 @@ def _copied(segment: Segment) -> Segment:
 
 
 def _bytes_of_copy(segment: Segment) -> Iterator[bytes]:
-    if pace.copy_is_fetched():
+    if pace.copy_is_fetched(segment.number):
         whole = Span(0, segment.length_bytes)
         checksums = segment.block_checksums
         return pace.fetching.timed(store().read_checked(segment.name, whole, checksums))
-    return pace.computing.timed(compute_bytes(segment.span))
+    return pace.computing(segment.number).timed(compute_bytes(segment.span))
 
 
 def mend(number: int) -> Segment:

@@ -32,10 +32,10 @@ def read(segment: Segment, span: Span) -> Iterator[bytes]:
         return _stored(segment, span)
     if store.lacks_copy(segment.name):
         build.soon(segment.number)
-    if pace.is_fetched():
+    if pace.is_fetched(segment.number):
         return pace.fetching.timed(_stored(segment, span))
     in_text = span.less(-segment.start_offset)
-    return pace.computing.timed(compute_bytes(in_text, CHUNK_BYTES))
+    return pace.computing(segment.number).timed(compute_bytes(in_text, CHUNK_BYTES))
 
 
 def _stored(segment: Segment, span: Span) -> Iterator[bytes]:

@@ -1,8 +1,8 @@
 """Tells whether segments that lie beyond this host are sooner fetched or computed."""
 
+from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from itertools import count
-from math import inf
 from time import perf_counter
 
 from sequence import conf
@@ -23,8 +23,8 @@ class Pace:
 
     @property
     def seconds_a_byte(self) -> float:
-        """Infinite as long as nothing has come from there."""
-        return self._seconds / self._bytes if self._bytes else inf
+        """Nothing as long as nothing has come from there: so it is tried."""
+        return self._seconds / self._bytes if self._bytes else 0.0
 
     def timed(self, chunks: Iterable[Piece]) -> Iterator[Piece]:
         """The chunks; how long they take to come is noted, and not how long they are used."""
@@ -44,19 +44,24 @@ class Pace:
             self._bytes = self._bytes * kept + length
 
 
-fetching, computing = Pace(), Pace()
-
+fetching = Pace()
+_computing: defaultdict[int, Pace] = defaultdict(Pace)
 _copies = count(1)
 
 
-def is_fetched() -> bool:
-    """Whether what a client waits for is to be fetched, as that has been faster than to compute."""
+def computing(number: int) -> Pace:
+    """That of computing segments about as far out: what takes long there is the first pair."""
+    return _computing[number.bit_length()]
+
+
+def is_fetched(number: int) -> bool:
+    """Whether to fetch what a client waits for, as that has been faster than to compute it."""
     if conf.fetch() == conf.AUTO:
-        return fetching.seconds_a_byte < computing.seconds_a_byte
+        return fetching.seconds_a_byte < computing(number).seconds_a_byte
     return conf.fetch() == conf.ALWAYS
 
 
-def copy_is_fetched() -> bool:
-    """Whether the next copy is to be fetched: no client waits for it, so that both are tried."""
+def copy_is_fetched(number: int) -> bool:
+    """Whether to fetch the next copy: no client waits for it, so that both sources are tried."""
     tried = conf.fetch() == conf.AUTO and next(_copies) % TRIED_EVERY == 0
-    return is_fetched() != tried
+    return is_fetched(number) != tried

@@ -75,7 +75,7 @@ def _text(span: Span) -> Iterator[bytes]:
             yield from healing.read(segment, part.less(segment.start_offset))
         else:
             _store(number, storing)
-            yield from pace.computing.timed(compute_bytes(part, CHUNK_BYTES))
+            yield from pace.computing(number).timed(compute_bytes(part, CHUNK_BYTES))
 
 
 def _store(number: int, storing: deque[Future[Segment | None]]) -> None:

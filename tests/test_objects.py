@@ -70,7 +70,7 @@ def copies() -> list[str]:
 
 
 def fetching_wins(monkeypatch: pytest.MonkeyPatch, wins: bool) -> None:
-    monkeypatch.setattr(pace, "is_fetched", lambda: wins)
+    monkeypatch.setattr(pace, "is_fetched", lambda _: wins)
 
 
 def test_what_is_missing_is_computed_and_then_in_the_bucket_and_copied(client: Client) -> None:

@@ -1,5 +1,5 @@
+from collections import defaultdict
 from collections.abc import Iterator
-from math import inf
 
 import pytest
 from pytest_django.fixtures import Settings
@@ -23,8 +23,8 @@ def lasting(clock: list[float], seconds: float, *lengths: int) -> Iterator[bytes
         yield bytes(length)
 
 
-def test_a_source_that_gave_nothing_is_infinitely_slow() -> None:
-    assert Pace().seconds_a_byte == inf
+def test_a_source_that_gave_nothing_is_tried() -> None:
+    assert Pace().seconds_a_byte == 0
 
 
 def test_only_the_time_until_a_chunk_comes_counts(clock: list[float]) -> None:
@@ -51,20 +51,27 @@ def test_the_latest_counts_most(clock: list[float], monkeypatch: pytest.MonkeyPa
     assert measured.seconds_a_byte == pytest.approx(0.03, rel=0.001)
 
 
-def test_the_faster_source_is_chosen_and_the_other_tried_now_and_then(
-    clock: list[float], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    for name, seconds in (("fetching", 1), ("computing", 2)):
-        measured = Pace()
-        monkeypatch.setattr(pace, name, measured)
-        list(measured.timed(lasting(clock, seconds, 100)))
-    assert pace.is_fetched()
-    chosen = [pace.copy_is_fetched() for _ in range(10 * pace.TRIED_EVERY)]
+@pytest.fixture
+def measured(clock: list[float], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Fetching is faster than computing segment 1000, and slower than computing segment 1."""
+    monkeypatch.setattr(pace, "fetching", Pace())
+    monkeypatch.setattr(pace, "_computing", defaultdict(Pace))
+    list(pace.computing(1).timed(lasting(clock, 1, 100)))
+    list(pace.fetching.timed(lasting(clock, 2, 100)))
+    list(pace.computing(1000).timed(lasting(clock, 3, 100)))
+
+
+def test_the_faster_source_is_chosen_for_each_part_of_the_text(measured: None) -> None:
+    assert [pace.is_fetched(number) for number in (1, 1000, 700)] == [False, True, True]
+
+
+def test_for_copies_the_other_source_is_tried_now_and_then(measured: None) -> None:
+    chosen = [pace.copy_is_fetched(1000) for _ in range(10 * pace.TRIED_EVERY)]
     assert chosen.count(False) == 10
 
 
 @pytest.mark.parametrize(("fetch", "fetched"), [("always", True), ("never", False)])
 def test_the_operator_may_have_chosen(settings: Settings, fetch: str, fetched: bool) -> None:
     settings.FIBO_FETCH = fetch
-    assert pace.is_fetched() == fetched
-    assert {pace.copy_is_fetched() for _ in range(2 * pace.TRIED_EVERY)} == {fetched}
+    assert pace.is_fetched(1) == fetched
+    assert {pace.copy_is_fetched(1) for _ in range(2 * pace.TRIED_EVERY)} == {fetched}
