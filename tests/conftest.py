@@ -239,7 +239,7 @@ def endpoint_url() -> Iterator[str]:
     server.stop()
 
 
-def s3_client(endpoint_url: str) -> Any:
+def s3_client(endpoint_url: str, read_timeout_s: float = 2) -> Any:
     """A client of the object store, which gives up soon."""
     import boto3
     from botocore.config import Config
@@ -252,7 +252,7 @@ def s3_client(endpoint_url: str) -> Any:
         aws_secret_access_key=os.environ.get("AWS_SECRET_ACCESS_KEY", "testing"),
         config=Config(
             connect_timeout=1,
-            read_timeout=2,
+            read_timeout=read_timeout_s,
             retries={"mode": "standard", "total_max_attempts": 1},
             s3={"addressing_style": "path"},
             request_checksum_calculation="when_required",
@@ -264,7 +264,7 @@ def s3_client(endpoint_url: str) -> Any:
 @pytest.fixture
 def s3(endpoint_url: str) -> Any:
     """A client of the object store."""
-    return s3_client(endpoint_url)
+    return s3_client(endpoint_url, read_timeout_s=30)
 
 
 @pytest.fixture
