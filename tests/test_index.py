@@ -117,3 +117,16 @@ def test_an_emptied_index_that_others_hold_open_is_replaced_at_once(own_index: P
         assert index.fault() is None
         assert build.soon(0).result(60) is not None
         assert monotonic() - started < 30  # it waited for those, for a minute each time
+
+
+def test_a_connection_that_could_only_read_is_refused_and_the_next_one_works(
+    own_index: Path,
+) -> None:
+    build.build(0)
+    connection.close()
+    connection.settings_dict["NAME"] = f"{own_index.as_uri()}?mode=ro"
+    for _ in range(2):
+        with pytest.raises(DatabaseError, match="readonly"):
+            Segment.objects.count()
+    connection.settings_dict["NAME"] = own_index
+    assert Segment.objects.count() == 1
