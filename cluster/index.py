@@ -66,14 +66,14 @@ def create(data: Path, password: str) -> None:
 
 
 def forget_the_dead(data: Path) -> None:
-    """Removes the file that names a server which was killed.
+    """Removes the files that name a server which was killed: its data's, and its socket's.
 
     PostgreSQL does so too, but takes a dead process for a living one as long as its parent has not
     asked what became of it, and does not start.
     """
-    path = data / "postmaster.pid"
-    if path.exists() and not born(int(path.read_text().split()[0])):
-        path.unlink()
+    for path in (data / "postmaster.pid", *data.parent.glob(".s.PGSQL.*.lock")):
+        if path.exists() and not born(int(path.read_text().split()[0])):
+            path.unlink()
 
 
 def accepts(directory: Path) -> bool:
