@@ -136,6 +136,8 @@ def test_a_server_whose_disk_fails_answers_right_and_stores_again_afterwards(
         asked = (6000, 100, 2000, 3000, 5000, 1000, 6000, 4000)
         with failing(server, store, names, f"error={error}:when={when}"):
             answers = list(pool.map(lambda sn: server.get(f"/?sn={sn}"), asked))
+            # Segments are stored beside the answers.
+            soon(True, lambda: "(INJECTED)" in store.trace.read_text())
         for sn, (status, _, body) in zip(asked, answers, strict=True):
             assert status == 503 or (status, body) == (200, oracle.text(0, sn))
         assert server.get("/?sn=6000")[2] == oracle.text(0, 6000)
