@@ -53,12 +53,7 @@ class Running:
 
     def command(self, *arguments: str) -> subprocess.Popen[str]:
         """A call of `python -m cluster`, which may take a while."""
-        variables = {
-            "FIBO_CLUSTER_DIR": str(self.directory),
-            "FIBO_MAX_SN": str(MOST_TERMS),
-            # By default they would rather compute than ask the object store, which is slower.
-            "FIBO_FETCH": "always",
-        }
+        variables = {"FIBO_CLUSTER_DIR": str(self.directory), "FIBO_MAX_SN": str(MOST_TERMS)}
         return subprocess.Popen(
             [sys.executable, "-m", "cluster", *arguments],
             cwd=ROOT,
