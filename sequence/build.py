@@ -35,7 +35,8 @@ def store() -> Store:
 
 @cache
 def _opened(path: Path, place: ObjectStore | None, layout: Layout) -> Store:
-    opened: Store = SegmentDirectory(path)
+    directory = SegmentDirectory(path)
+    opened: Store = directory
     if place:
         # Here, as both load boto3, which one host alone need not have installed.
         from django.core.files.storage import storages
@@ -45,7 +46,7 @@ def _opened(path: Path, place: ObjectStore | None, layout: Layout) -> Store:
 
         client = storages["segments"].connection.meta.client  # type: ignore[attr-defined]
         bucket = SegmentBucket(client, place.bucket, place.prefix, path.parent)
-        opened = TieredStore(SegmentDirectory(path), bucket, budget.is_copied)
+        opened = TieredStore(directory, bucket, budget.is_copied)
     with suppress(StoreUnreachable):  # compared again before anything is stored
         _compare(opened, opened.label() or layout.label, layout)
     return opened

@@ -1,13 +1,13 @@
 """Segments as the objects of one bucket of an S3-compatible object store."""
 
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from tempfile import TemporaryFile
 from time import monotonic
 from typing import IO, Any
 
-from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
+from botocore.exceptions import BotoCoreError, ClientError
 from urllib3.exceptions import HTTPError
 
 from sequence.errors import SegmentShort, StoreUnreachable
@@ -45,9 +45,8 @@ class SegmentBucket(Segments):
         """Labels it unless it is labelled; returns the label that it has."""
         if (kept := self.label()) is not None:
             return kept
-        with TemporaryFile() as file:
-            file.write(label.encode())
-            self.put(LABEL, file)
+        with suppress(SegmentShort):  # another host was faster, with another one
+            self.publish(LABEL, [label.encode()])
         return self.label() or label
 
     def names(self) -> list[str]:
@@ -138,7 +137,7 @@ class SegmentBucket(Segments):
                     raise
         # Also when an answer was lost, and the client tried again.
         found = self.length(name)
-        if found != length and name != LABEL:
+        if found != length:
             raise SegmentShort(name, length, found or 0)
         return length
 
@@ -162,7 +161,7 @@ class SegmentBucket(Segments):
             if _status(error) == NOT_THERE and error.response["Error"]["Code"] != "NoSuchBucket":
                 raise FileNotFoundError(2, "There is no such object", name) from error
             self._failed(error)
-        except (BotoCoreError, HTTPClientError, HTTPError, OSError) as error:
+        except (BotoCoreError, HTTPError, OSError) as error:
             self._failed(error)
 
     def _failed(self, error: Exception) -> None:
