@@ -9,8 +9,6 @@ from socket import IPPROTO_TCP, TCP_USER_TIMEOUT
 from tempfile import mkdtemp
 
 from gunicorn.arbiter import Arbiter
-from gunicorn.http.errors import InvalidHeader
-from gunicorn.http.message import Request
 from gunicorn.sock import TCPSocket
 from gunicorn.workers.base import Worker
 
@@ -39,6 +37,8 @@ limit_request_line = 8190
 # Of 8 KB each; gunicorn joins those of one name, and all of them are looked at.
 limit_request_fields = 64
 
+# fibosite/http1.py builds on this parser, whatever others are installed.
+http_parser = "python"
 # gunicorn would take SCRIPT_NAME and PATH_INFO from the headers of any client on this host.
 forwarder_headers = ""
 # It would also open a control socket in the home directory.
@@ -111,13 +111,3 @@ def worker_exit(server: Arbiter, worker: Worker) -> None:
     for background in (build.builders, coded.coders, index.restorers, populate.populating):
         background.stop()
     usage.write()
-
-
-def pre_request(worker: Worker, request: Request) -> None:
-    """Refuses HTTP/1.1 without exactly one Host (RFC 9112, section 3.2).
-
-    Django would take the address that the server listens on for the missing one.
-    """
-    hosts = [value for name, value in request.headers if name == "HOST"]
-    if request.version >= (1, 1) and len(hosts) != 1:
-        raise InvalidHeader("HOST", request)

@@ -6,11 +6,18 @@ from contextlib import suppress
 from time import monotonic
 from typing import Any
 
+from gunicorn.http.parser import RequestParser
 from gunicorn.util import close_graceful
 from gunicorn.workers import gthread
 
+from fibosite.http1 import Request, is_clients, refusal
+
 PAUSE_S = 0.2
 """How long no connection is accepted after one for which there was no file descriptor."""
+MAX_UNREAD_BYTES = 16 * 1024 * 1024
+"""How much of what nobody reads is taken in before a close, which else would lose the answer."""
+
+RequestParser.mesg_class = Request
 
 
 class ThreadWorker(gthread.ThreadWorker):  # type: ignore[misc]
@@ -57,7 +64,7 @@ class ThreadWorker(gthread.ThreadWorker):  # type: ignore[misc]
             with suppress(OSError):
                 # Waits for the client to close its end, here and not in the main thread, which
                 # then finds nothing to wait for. A duplicate, as the main thread closes it again.
-                close_graceful(conn.sock.dup())
+                close_graceful(conn.sock.dup(), max_drain=MAX_UNREAD_BYTES)
                 conn.sock.shutdown(socket.SHUT_RD)
         return kept
 
@@ -71,6 +78,14 @@ class ThreadWorker(gthread.ThreadWorker):  # type: ignore[misc]
             # TCP_USER_TIMEOUT (gunicorn.conf.py); gunicorn would log a traceback.
             self.log.info("A reader that had stalled was dropped.")
             return False
+
+    def handle_error(self, req: Any, client: socket.socket, addr: Any, exc: Exception) -> None:
+        """Answer a request that did not reach the application, or that raised in it."""
+        if not is_clients(exc):
+            self.log.error("A request failed.", exc_info=exc)
+        request = req or getattr(exc, "request", None)
+        with suppress(OSError):
+            client.sendall(refusal(exc, getattr(request, "method", None)))
 
     def murder_pending(self) -> None:
         """What gunicorn calls every second: gives up requests that do not arrive.

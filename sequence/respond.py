@@ -121,8 +121,14 @@ def strip(response: HttpResponse) -> None:
 
 def unkept(status: int, body: str, content_type: str = PLAIN) -> HttpResponse:
     """A response that no cache is to keep."""
-    headers = {"Content-Type": content_type, "Cache-Control": "no-store"}
-    return HttpResponse(body + "\n", status=status, headers=headers)
+    content = body.encode() + b"\n"
+    headers = {
+        "Content-Type": content_type,
+        "Cache-Control": "no-store",
+        # Django's middleware sets none if a layer above it refuses, as for a foreign Host.
+        "Content-Length": str(len(content)),
+    }
+    return HttpResponse(content, status=status, headers=headers)
 
 
 def refusal(request: HttpRequest, status: int, sentence: str, **members: object) -> HttpResponse:
