@@ -4,32 +4,37 @@ PYTHON ?= python3
 UPTO ?= 100000
 MANAGE = .venv/bin/python manage.py
 
-.PHONY: help serve populate test drill cluster cluster-down cluster-test lint format bench clean
+.PHONY: help install serve populate test drill cluster cluster-down cluster-test lint format bench clean
+.PHONY: again browser faults engines
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
 
-serve: .static/staticfiles.json ## install, populate the first terms and serve on $PORT
+install: .static/whole ## install what serving needs
+
+serve: install ## install, populate the first terms and serve on $PORT
+	@# gunicorn reads some of the variables too, and has no sentence for those that make no sense.
+	@.venv/bin/python -m fibosite.settings
 	-$(MANAGE) prepopulate
 	exec .venv/bin/gunicorn --config fibosite/gunicorn.conf.py
 
 populate: .venv/serve ## store the first 100,000 terms, or UPTO=N
 	$(MANAGE) prepopulate --upto $(UPTO)
 
-test: .venv/develop .venv/browser .static/staticfiles.json ## install what the tests need and run them all
+test: .venv/develop browser install ## install what the tests need and run them all
 	.venv/bin/coverage run -m pytest
 	.venv/bin/coverage report --skip-covered
 
-drill: .venv/develop .venv/faults .static/staticfiles.json ## the tests that take minutes; as root, they mount
+drill: .venv/develop browser faults install ## the tests that take minutes; as root, they mount
 	.venv/bin/python -m pytest -m drill
 
-cluster: .venv/cluster .static/staticfiles.json ## several hosts, their index and object store, on this machine
+cluster: .venv/cluster engines install ## several hosts, their index and object store, on this machine
 	.venv/bin/python -m cluster up
 
 cluster-down: .venv/cluster ## stop them; their data stays
 	.venv/bin/python -m cluster down
 
-cluster-test: .venv/develop .venv/cluster .venv/browser .static/staticfiles.json ## break a cluster in every way
+cluster-test: .venv/develop .venv/cluster engines browser install ## break a cluster in every way
 	.venv/bin/python -m pytest -m cluster
 
 lint: .venv/develop ## ruff, mypy, and Django's own checks as deployed
@@ -43,34 +48,53 @@ format: .venv/develop ## let ruff lay out the code
 	.venv/bin/ruff format .
 	.venv/bin/ruff check --fix .
 
-bench: .venv/bench .static/staticfiles.json ## measure all topics, or TOPIC=name, into benchmarks/results and docs/plots
+bench: .venv/bench install ## measure all topics, or TOPIC=name, into benchmarks/results and docs/plots
 	.venv/bin/python benchmarks/run.py $(TOPIC) $(if $(ROUNDS),--rounds=$(ROUNDS))
 
 clean: ## remove what make made, but for the data
 	rm -rf .venv .static .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage
 
-.venv/bin/python:
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
-	  { echo "FiboService needs Python 3.11 or newer; $(PYTHON) is $$($(PYTHON) --version 2>&1)."; exit 1; }
-	@# Debian keeps the part of Python that makes environments in a package of its own.
-	@$(PYTHON) -c 'import ensurepip' 2>/dev/null || \
-	  { test "$$(id -u)" = 0 && apt-get update -qq && apt-get install -y -qq python3-venv; } || \
-	  { echo "$(PYTHON) cannot make environments: install Debian's package python3-venv."; exit 1; }
-	$(PYTHON) -m venv .venv
+# An environment names the directory and the Python that it was built for once it is whole. One that
+# is not whole, was moved, or lost its Python is built again.
+identity = .venv/bin/python -Ic 'import os, sys, pip, django, gunicorn; \
+    print(os.path.realpath(sys.prefix), sys.implementation.cache_tag)'
+works = $(identity) 2>/dev/null | grep -qxFf - .venv/whole 2>/dev/null
 
-.venv/serve: requirements.txt | .venv/bin/python
-	.venv/bin/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
-	@touch $@
+# Installs the requirements in the file $(1). The lock is held by every process that this starts: what
+# goes on installing after its `make` was killed ends before another begins.
+define install
+	@exec 9<Makefile && flock 9; set -e; \
+	  $(works) || { rm -rf .venv; $(create); }; \
+	  rm -f .venv/whole; \
+	  .venv/bin/python -m pip install --quiet --disable-pip-version-check -r $(1); \
+	  sync -f .venv; \
+	  $(identity) >.venv/whole; \
+	  touch $@
+endef
+
+# Debian keeps the part of Python that builds environments in a package of its own.
+define create
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	    { echo "FiboService needs Python 3.11 or newer; $(PYTHON) is $$($(PYTHON) --version 2>&1)."; exit 1; }; \
+	  $(PYTHON) -c 'import ensurepip' 2>/dev/null || \
+	    { test "$$(id -u)" = 0 && apt-get update -qq && apt-get install -y -qq $(notdir $(PYTHON))-venv; } || \
+	    { echo "$(PYTHON) cannot build environments: install Debian's package $(notdir $(PYTHON))-venv."; exit 1; }; \
+	  $(PYTHON) -m venv .venv
+endef
+
+.venv/serve: requirements.txt $(shell $(works) || echo again)
+	$(call install,requirements.txt)
 
 .venv/develop: requirements-dev.txt requirements-cluster.txt .venv/serve
-	.venv/bin/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
-	@touch $@
+	$(call install,requirements-dev.txt)
+
+.venv/cluster: requirements-cluster.txt .venv/serve
+	$(call install,requirements-cluster.txt)
 
 .venv/bench: benchmarks/requirements.txt .venv/develop
-	.venv/bin/python -m pip install --quiet --disable-pip-version-check -r benchmarks/requirements.txt
-	@touch $@
+	$(call install,benchmarks/requirements.txt)
 
-# Installs Debian's packages for those programs that are missing; program:package where they differ.
+# Installs Debian's packages for those programs that are missing; program:package if they differ.
 # PostgreSQL's are where no PATH leads. The second argument is of options for apt-get.
 define debian
 	@for each in $(1); do PATH="$$PATH:/usr/sbin:$$(echo /usr/lib/postgresql/*/bin | tr ' ' :)" command -v $${each%:*} >/dev/null || \
@@ -78,21 +102,20 @@ define debian
 	  test -z "$$missing" || \
 	  { test "$$(id -u)" = 0 && apt-get update -qq && apt-get install -y -qq $(2) $$missing; } || \
 	  { echo "This needs Debian's packages$$missing."; exit 1; }
-	@touch $@
 endef
 
-.venv/browser: | .venv/bin/python
+browser:
 	$(call debian,chromium curl wget)
 
-.venv/faults: | .venv/browser
+faults:
 	$(call debian,aria2c:aria2 zstd jq strace faketime nginx:nginx-light)
 
 # What is recommended besides would be some 300 MB, and the daemons for a whole machine.
-.venv/cluster: requirements-cluster.txt .venv/serve
-	.venv/bin/python -m pip install --quiet --disable-pip-version-check -r requirements-cluster.txt
+engines:
 	$(call debian,initdb:postgresql ceph-mon ceph-mgr ceph-osd radosgw ceph:ceph-common \
 	    nginx:nginx-light ip:iproute2 curl,--no-install-recommends)
 
-.static/staticfiles.json: .venv/serve $(shell find sequence/static -type f 2>/dev/null)
+# The manifest is written before all files are compressed.
+.static/whole: .venv/serve $(shell find sequence/static -type f 2>/dev/null)
 	$(MANAGE) collectstatic --no-input --clear --verbosity 0
 	@touch $@

@@ -25,7 +25,7 @@ def program(name: str) -> str:
     """The path of a program; raises Failed where it is missing."""
     if found := shutil.which(name, path=PATH):
         return found
-    raise Failed(f"{name} is not installed; `make .venv/cluster` as root installs what is missing.")
+    raise Failed(f"{name} is not installed; `make cluster` as root installs what is missing.")
 
 
 def environment(**variables: str) -> dict[str, str]:

@@ -4,18 +4,44 @@ import atexit
 import os
 import resource
 import sys
+from contextlib import suppress
 from shutil import rmtree
-from socket import IPPROTO_TCP, TCP_USER_TIMEOUT
+from socket import AF_INET6, IPPROTO_IPV6, IPPROTO_TCP, IPV6_V6ONLY, TCP_USER_TIMEOUT, socket
 from tempfile import mkdtemp
 
 from gunicorn.arbiter import Arbiter
-from gunicorn.sock import TCPSocket
+from gunicorn.sock import TCP6Socket, TCPSocket
 from gunicorn.workers.base import Worker
 
 from fibosite import settings
 
 wsgi_app = "fibosite.wsgi"
-bind = f"0.0.0.0:{settings.PORT}"
+
+
+def has_ipv6() -> bool:
+    """Whether sockets of IPv6 can be bound here: kernels and containers may be without it."""
+    with suppress(OSError), socket(AF_INET6) as probe:
+        probe.bind(("::", 0))
+        return True
+    return False
+
+
+def bind_to_ipv6(listener: TCP6Socket, unbound: socket) -> None:
+    """Bind a socket of IPv6, for IPv6 alone if another one is bound to the port for IPv4.
+
+    gunicorn leaves that to the kernel, where by default [::] takes IPv4 as well: then 0.0.0.0 is in
+    use. One socket for both would see 127.0.0.1 as ::ffff:127.0.0.1, which no list of proxies has.
+    """
+    _, port = listener.cfg_addr
+    if ("0.0.0.0", port) in listener.conf.address:  # noqa: S104
+        unbound.setsockopt(IPPROTO_IPV6, IPV6_V6ONLY, 1)
+    unbound.bind(listener.cfg_addr)
+
+
+TCP6Socket.bind = bind_to_ipv6
+
+bind = [f"0.0.0.0:{settings.PORT}", *([f"[::]:{settings.PORT}"] if has_ipv6() else [])]
+forwarded_allow_ips = ",".join(settings.FORWARDED_ALLOW_IPS)
 
 # benchmarks/mixed_load.py compares these. gthread and not sync, which kills a slow reader after
 # `timeout`; two processes, so that one can be lost; threads for more slow readers than are likely.

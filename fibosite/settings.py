@@ -9,21 +9,30 @@ import secrets
 import socket
 import sys
 from contextlib import suppress
+from ipaddress import IPv4Address, IPv6Address, ip_network
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from csp.constants import NONE, SELF
-from environ import Env
 
 from sequence import conf
 
 BASE_DIR = Path(__file__).resolve().parent.parent
-_env = Env()
+
+
+def _text(name: str, default: str = "") -> str:
+    """The variable without the white space around it, such as the CR of a Windows editor."""
+    text = os.environ.get(name, default).strip()
+    if text.isprintable():
+        return text
+    # Without its value, as it may be a secret. Python reads what is not UTF-8 as surrogates.
+    sys.exit(f"{name} has control characters or bytes that are not UTF-8; it must be plain text.")
 
 
 def _whole(name: str, default: int, least: int, most: int) -> int:
     """The variable as a whole number from `least` to `most`."""
-    text = _env.str(name, str(default))
+    text = _text(name, str(default))
     # The length comes first: int() itself refuses numbers of more than 4,300 digits.
     if text.isascii() and text.isdigit() and len(text) < 20 and least <= int(text) <= most:
         return int(text)
@@ -32,15 +41,15 @@ def _whole(name: str, default: int, least: int, most: int) -> int:
 
 def _limit(name: str, least: int, most: int) -> int | None:
     """The variable as a whole number from `least` to `most`; None where it is unset."""
-    return _whole(name, most, least, most) if name in _env.ENVIRON else None
+    return _whole(name, most, least, most) if name in os.environ else None
 
 
 def _object_store(name: str) -> conf.ObjectStore | None:
     """The variable as s3://bucket or s3://bucket/prefix; None where it is unset."""
-    text = _env.str(name, "")
+    text = _text(name)
     if not text:
         return None
-    bucket, part = r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]", r"[\w.-]+"
+    bucket, part = r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]", r"(?!\.\.?(?:/|$))[\w.-]+"
     found = re.fullmatch(rf"s3://({bucket})(?:/({part}(?:/{part})*))?/?", text, re.ASCII)
     if not found:
         sys.exit(f"{name} is {text!r}; it must be s3://bucket or s3://bucket/prefix.")
@@ -49,7 +58,7 @@ def _object_store(name: str) -> conf.ObjectStore | None:
 
 def _names(name: str, allowed: tuple[str, ...]) -> list[str]:
     """The variable as names joined by commas; all that are allowed where it is unset."""
-    names = [part.strip() for part in _env.str(name, ",".join(allowed)).split(",") if part.strip()]
+    names = [part.strip() for part in _text(name, ",".join(allowed)).split(",") if part.strip()]
     if set(names) <= set(allowed):
         return names
     sys.exit(f"{name} is {','.join(names)!r}; it must be some of {','.join(allowed)}, or empty.")
@@ -57,7 +66,7 @@ def _names(name: str, allowed: tuple[str, ...]) -> list[str]:
 
 def _choice(name: str, allowed: tuple[str, ...]) -> str:
     """The variable as one of the words that are allowed; the first one where it is unset."""
-    text = _env.str(name, "") or allowed[0]
+    text = _text(name) or allowed[0]
     if text in allowed:
         return text
     sys.exit(f"{name} is {text!r}; it must be one of {', '.join(allowed)}.")
@@ -65,32 +74,113 @@ def _choice(name: str, allowed: tuple[str, ...]) -> str:
 
 def _switch(name: str) -> bool:
     """The variable as on or off; off where it is unset."""
-    text = _env.str(name, "off").lower()
-    if text not in (*Env.BOOLEAN_TRUE_STRINGS, "off", "false", "no", "n", "0", ""):
-        sys.exit(f"{name} is {text!r}; it must be on or off.")
-    return text in Env.BOOLEAN_TRUE_STRINGS
+    text = _text(name, "off").lower()
+    if text in ("on", "true", "yes", "y", "1"):
+        return True
+    if text in ("off", "false", "no", "n", "0", ""):
+        return False
+    sys.exit(f"{name} is {text!r}; it must be on or off.")
 
 
 def _directory(name: str, default: Path) -> Path:
-    """The variable as a directory, which is made where it is missing."""
-    path = Path(_env.str(name, "") or default).resolve()
+    """The variable as a directory, which is created if it is missing; ~ and $HOME are expanded."""
+    text = _text(name)
     try:
+        # systemd and Docker hand over what a shell would have expanded.
+        path = Path(os.path.expandvars(text)).expanduser() if text else default
+        if text and "$" in str(path):
+            raise RuntimeError("No such variable")
         path.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        sys.exit(f"{name} is {str(path)!r}; it must be a directory ({error.strerror}).")
-    return path
+        if not os.access(path, os.X_OK):
+            raise RuntimeError("Permission denied")
+        return path.resolve()
+    except (OSError, RuntimeError) as error:
+        reason = getattr(error, "strerror", None) or error
+        sys.exit(f"{name} is {text or str(default)!r}; it must be a directory ({reason}).")
+
+
+def _host(text: str) -> str | None:
+    """The name or address in the form that a Host header has it in; None if it is neither."""
+    with suppress(ValueError):
+        address = IPv6Address(text.removeprefix("[").removesuffix("]"))
+        return None if address.scope_id else f"[{address}]"
+    below = "." if text.startswith(".") else ""
+    with suppress(ValueError):
+        text = text.removeprefix(".").removesuffix(".").encode("idna").decode()
+    if text.rpartition(".")[2].isdigit():
+        with suppress(ValueError):
+            return str(IPv4Address(text))
+        return None
+    label = "[a-z0-9]([a-z0-9-]*[a-z0-9])?"
+    return below + text if re.fullmatch(rf"{label}(\.{label})*", text, re.ASCII) else None
+
+
+def _hosts(name: str, default: list[str]) -> list[str]:
+    """The variable as names and addresses joined by commas."""
+    if name not in os.environ:
+        return default
+    text = _text(name)
+    parts = [part.strip().lower() for part in text.split(",") if part.strip()]
+    hosts = [part if part == "*" else _host(part) for part in parts]
+    if hosts and all(hosts):
+        return [host for host in hosts if host]
+    sys.exit(
+        f"{name} is {text!r}; it must be names or addresses joined by commas, without scheme or "
+        "port, such as fibo.example.org,.example.org,10.0.0.7,[::1]; or *."
+    )
+
+
+def _networks(name: str, default: str) -> list[str]:
+    """The variable as addresses and networks joined by commas."""
+    text = _text(name, default)
+    networks = [part.strip() for part in text.split(",") if part.strip()]
+    with suppress(ValueError):
+        for network in networks:
+            if network != "*":
+                ip_network(network)
+        return networks
+    sys.exit(
+        f"{name} is {text!r}; it must be addresses or networks joined by commas, "
+        "such as 10.0.0.7,10.1.0.0/16; or *."
+    )
+
+
+def _endpoint(name: str) -> str | None:
+    """The variable as the URL of an object store; None if it is unset."""
+    text = _text(name)
+    with suppress(ValueError):
+        url = urlsplit(text)
+        plain = not (url.username or url.query or url.fragment or " " in text)
+        if not text or (
+            url.scheme in ("http", "https")
+            and _host(url.hostname or "")
+            and url.port != 0
+            and plain
+        ):
+            return text or None
+    # Without its value, as a password may be a part of it.
+    sys.exit(f"{name} is not understood; it must be http://host:port or https://host.")
+
+
+def _secret(name: str) -> str:
+    """The variable as a secret; empty if it is unset."""
+    text = _text(name)
+    # As short as Django's own check (security.W009) has it.
+    if text and (len(text) < 50 or len(set(text)) < 5):
+        sys.exit(f"{name} is too easily guessed; it must be at least 50 random characters.")
+    return text
 
 
 def _postgresql(name: str) -> dict[str, str] | None:
     """The variable as libpq's facts of a connection to PostgreSQL; None where it is unset."""
-    if name not in _env.ENVIRON:
+    if name not in os.environ:
         return None
     try:
         from psycopg import ProgrammingError
         from psycopg.conninfo import conninfo_to_dict
     except ImportError:
         sys.exit(f"{name} needs more: pip install -r requirements-cluster.txt.")
-    url = _env.str(name)
+    url = _text(name)
     with suppress(ProgrammingError, ValueError):
         facts = {key: str(fact) for key, fact in conninfo_to_dict(url).items()}
         # A list of hosts has a list of ports.
@@ -160,11 +250,12 @@ FIBO_FETCH = _choice("FIBO_FETCH", conf.FETCH)
 # gunicorn's: fibosite/gunicorn.conf.py gives the reasons.
 PORT = _whole("PORT", 8888, 1, 65535)
 WEB_CONCURRENCY = _whole("WEB_CONCURRENCY", 2, 1, 1024)
+FORWARDED_ALLOW_IPS = _networks("FORWARDED_ALLOW_IPS", "127.0.0.1,::1")
 
 DEBUG = _switch("DJANGO_DEBUG")
-SECRET_KEY = _env.str("DJANGO_SECRET_KEY", "") or _kept_secret(FIBO_DATA_DIR / "secret_key")
-ALLOWED_HOSTS = _env.list(
-    "DJANGO_ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]", socket.gethostname()]
+SECRET_KEY = _secret("DJANGO_SECRET_KEY") or _kept_secret(FIBO_DATA_DIR / "secret_key")
+ALLOWED_HOSTS = _hosts(
+    "DJANGO_ALLOWED_HOSTS", ["localhost", "127.0.0.1", "[::1]", socket.gethostname()]
 )
 
 INSTALLED_APPS = [
@@ -186,7 +277,7 @@ MIDDLEWARE = [
     "django_permissions_policy.PermissionsPolicyMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
-    "django.middleware.common.CommonMiddleware",
+    "sequence.middleware.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
@@ -319,7 +410,7 @@ if FIBO_OBJECT_STORE:
         "OPTIONS": {
             "bucket_name": FIBO_OBJECT_STORE.bucket,
             "location": FIBO_OBJECT_STORE.prefix,
-            "endpoint_url": _env.str("AWS_ENDPOINT_URL", "") or None,
+            "endpoint_url": _endpoint("AWS_ENDPOINT_URL"),
             "client_config": Config(
                 # Who asks can do without: what is not fetched is computed.
                 connect_timeout=2,
@@ -364,6 +455,7 @@ PERMISSIONS_POLICY: dict[str, list[str]] = {
 }
 
 # The admin's cookies never cross a network in the clear. Browsers count localhost as secure.
+CSRF_FAILURE_VIEW = "sequence.views.csrf_failure"
 SESSION_COOKIE_SECURE = True
 CSRF_COOKIE_SECURE = True
 # gunicorn speaks plain HTTP, to curl or to a proxy in front of it. Where that proxy ends TLS, it

@@ -99,14 +99,23 @@ def fault(check: str = "quick_check") -> str | None:
         return None
     except DatabaseError as error:
         connection.close()
-        if may_be_missing(error) and (not _is_file() or index_file.is_damage(error)):
+        if is_missing(error):
             return said(error)
         raise
 
 
-def may_be_missing(error: DatabaseError) -> bool:
-    """Whether the error may mean that the tables are yet to be made; of a file any may."""
-    return _is_file() or getattr(error.__cause__, "sqlstate", None) in NO_SUCH_TABLE
+def is_missing(error: DatabaseError) -> bool:
+    """Whether the error says that tables are missing; or, of a file, that it is damaged."""
+    if _is_file():
+        return index_file.is_damage(error)
+    return getattr(error.__cause__, "sqlstate", None) in NO_SUCH_TABLE
+
+
+def remedy(error: DatabaseError) -> str:
+    """Return what to do about the error, in a clause; empty if that depends."""
+    if _is_file():
+        return index_file.remedy(error)
+    return index_file.MIGRATE if is_missing(error) else ""
 
 
 def restore(check: str = "quick_check") -> str | None:

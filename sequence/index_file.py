@@ -18,6 +18,21 @@ _DAMAGES = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_ERROR)
 """What SQLite says of a file that is damaged, none of its own, or without our tables. A full disk,
 say, or another process that writes, is something else."""
 
+MIGRATE = "manage.py migrate makes it"
+_REPAIR = "manage.py verify --repair makes it again"
+_WAIT = "another process is writing to it: try again when it is done"
+_REMEDIES = {
+    sqlite3.SQLITE_ERROR: MIGRATE,
+    sqlite3.SQLITE_CORRUPT: _REPAIR,
+    sqlite3.SQLITE_NOTADB: _REPAIR,
+    sqlite3.SQLITE_BUSY: _WAIT,
+    sqlite3.SQLITE_LOCKED: _WAIT,
+    sqlite3.SQLITE_FULL: "make room on its disk",
+    sqlite3.SQLITE_READONLY: "let this user write to it and to its directory",
+    sqlite3.SQLITE_CANTOPEN: "let this user write to it and to its directory",
+}
+"""By SQLite's primary result code. Of others, such as SQLITE_IOERR, the system's log tells more."""
+
 _MAGIC = b"SQLite format 3\0"
 """SQLite's file format, section 1.3.1."""
 
@@ -45,9 +60,19 @@ def fault(check: str) -> str | None:
 
 def is_damage(error: DatabaseError) -> bool:
     """Whether SQLite says by the error that the file is damaged, or none of its own."""
+    return kind(error) in _DAMAGES
+
+
+def kind(error: DatabaseError) -> int:
+    """Return SQLite's primary result code of the error."""
     code: int = getattr(error.__cause__, "sqlite_errorcode", sqlite3.SQLITE_ERROR)
     # The lower byte is the kind, the rest tells more of it.
-    return code & 0xFF in _DAMAGES
+    return code & 0xFF
+
+
+def remedy(error: DatabaseError) -> str:
+    """Return what to do about the error, in a clause; empty if that depends."""
+    return _REMEDIES.get(kind(error), "")
 
 
 def _is_something_else() -> bool:

@@ -1,4 +1,4 @@
-"""Measures every answer, from its request to its last byte."""
+"""What is done to every request: its answer is measured, and its Host is checked."""
 
 from collections.abc import Callable, Iterator
 from time import perf_counter
@@ -10,6 +10,7 @@ from django.http import (
     HttpResponseBase,
     StreamingHttpResponse,
 )
+from django.middleware import common
 from prometheus_client import Counter
 
 from sequence import metrics
@@ -59,3 +60,17 @@ def measured(chunks: Iterator[bytes], asked_at: float, sent_bytes: Counter) -> I
                 yield chunk
                 sent_bytes.inc(len(chunk))
                 chunk = next(chunks, None)
+
+
+class CommonMiddleware(common.CommonMiddleware):
+    """Django's, which refuses a foreign Host; but not for addresses that machines ask by number.
+
+    Kubernetes, Prometheus and load balancers name a host by its address. What these three answer
+    does not follow from Host, and is no secret.
+    """
+
+    ANY_HOST = ("/livez", "/readyz", "/metrics")
+
+    def process_request(self, request: HttpRequest) -> HttpResponseBase | None:
+        """Return None to go on; raise DisallowedHost for a name that is not ours."""
+        return None if request.path_info in self.ANY_HOST else super().process_request(request)

@@ -152,3 +152,15 @@ def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
 def server_error(request: HttpRequest) -> HttpResponse:
     """A fault of the program's own."""
     return refusal(request, 500, "The server made an error; it has been logged.")
+
+
+def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
+    """Refuse a form of the admin that came without its cookie, and say what it takes."""
+    if request.is_secure():
+        sentence = "The browser did not send this form's cookie; reload the form and try again."
+    else:
+        sentence = (
+            "The admin's cookies are sent over HTTPS or to localhost only; use one of them. "
+            "A proxy that ends TLS must be named in FORWARDED_ALLOW_IPS (docs/operations.md)."
+        )
+    return refusal(request, 403, sentence)

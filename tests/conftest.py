@@ -1,6 +1,7 @@
 """A store of each test's own, and real servers."""
 
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -25,6 +26,13 @@ hypothesis.settings.load_profile("fibo")
 
 ROOT = Path(__file__).resolve().parent.parent
 
+# A shell without job control has what it starts in the background ignore these, and processes
+# inherit that: an interrupt that a test sends would be lost.
+for _number in (signal.SIGINT, signal.SIGQUIT):
+    if signal.getsignal(_number) == signal.SIG_IGN:
+        signal.signal(_number, signal.SIG_DFL)
+if signal.getsignal(signal.SIGINT) == signal.SIG_DFL:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 _injected: list[tuple[str, int, str]] = []
 

@@ -5,9 +5,12 @@ import os
 import pty
 import re
 import signal
+import sqlite3
 import subprocess
 import sys
 import termios
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, closing, contextmanager
 from pathlib import Path
 
 import pytest
@@ -84,11 +87,45 @@ def test_prepopulate_refuses_in_a_sentence(
     assert (found.returncode, found.stderr) == (1, f"CommandError: {sentence}\n")
 
 
-def test_without_an_index_a_command_says_how_to_make_it(tmp_path: Path) -> None:
-    found = manage(tmp_path, "segments")
+@contextmanager
+def missing(index: Path) -> Iterator[None]:
+    index.unlink()
+    yield
+
+
+@contextmanager
+def overwritten(index: Path) -> Iterator[None]:
+    index.write_bytes(b"none of SQLite's" * 4096)
+    yield
+
+
+@contextmanager
+def locked(index: Path) -> Iterator[None]:
+    with closing(sqlite3.connect(index, isolation_level=None)) as other:
+        # In WAL mode an exclusive transaction alone lets others read.
+        other.execute("PRAGMA locking_mode=EXCLUSIVE")
+        other.execute("BEGIN EXCLUSIVE")
+        yield
+
+
+@pytest.mark.parametrize(
+    ("fault", "said"),
+    [
+        (missing, "(no such table: sequence_segment); manage.py migrate makes it."),
+        (overwritten, "(file is not a database); manage.py verify --repair makes it again."),
+        (
+            locked,
+            "(database is locked); another process is writing to it: try again when it is done.",
+        ),
+    ],
+)
+def test_a_command_says_what_to_do_about_the_index(
+    migrated: Path, fault: Callable[[Path], AbstractContextManager[None]], said: str
+) -> None:
+    with fault(migrated / "index.sqlite3"):
+        found = manage(migrated, "segments")
     assert found.returncode == 1
-    assert "manage.py migrate makes it." in found.stderr
-    assert "Traceback" not in found.stderr
+    assert found.stderr == f"CommandError: The index fails {said}\n"
 
 
 def test_a_killed_prepopulate_is_completed_by_the_next(migrated: Path) -> None:

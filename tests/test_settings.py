@@ -1,8 +1,19 @@
+import json
+import os
+import sys
 from pathlib import Path
+from subprocess import CompletedProcess
 
 import pytest
 
-from tests.conftest import manage
+from tests.conftest import ROOT, manage, run
+
+NAMES = (
+    "names or addresses joined by commas, without scheme or port, such as "
+    "fibo.example.org,.example.org,10.0.0.7,[::1]; or *"
+)
+NETWORKS = "addresses or networks joined by commas, such as 10.0.0.7,10.1.0.0/16; or *"
+SHARED = {"DATABASE_URL": "postgres://fibo@db/fibo", "FIBO_OBJECT_STORE": "s3://bucket"}
 
 
 @pytest.mark.parametrize(
@@ -24,16 +35,162 @@ from tests.conftest import manage
         ("FIBO_OBJECT_STORE", "s3://key:secret@bucket", "s3://bucket or s3://bucket/prefix"),
         ("FIBO_FETCH", "sometimes", "one of auto, always, never"),
         ("DJANGO_DEBUG", "maybe", "on or off"),
+        ("FIBO_OBJECT_STORE", "s3://bucket/../x", "s3://bucket or s3://bucket/prefix"),
+        ("FIBO_OBJECT_STORE", "s3://bucket/.", "s3://bucket or s3://bucket/prefix"),
         ("FIBO_DATA_DIR", "/dev/null/data", "a directory (Not a directory)"),
+        ("FIBO_DATA_DIR", "/dev/null", "a directory (File exists)"),
+        ("FIBO_DATA_DIR", "/proc/x", "a directory (No such file or directory)"),
+        ("FIBO_DATA_DIR", "x" * 300, "a directory (File name too long)"),
+        (
+            "FIBO_DATA_DIR",
+            "~nobody-of-that-name/x",
+            "a directory (Could not determine home directory.)",
+        ),
+        ("FIBO_DATA_DIR", "$NOT_SET/x", "a directory (No such variable)"),
+        ("DJANGO_ALLOWED_HOSTS", "", NAMES),
+        ("DJANGO_ALLOWED_HOSTS", ",", NAMES),
+        ("DJANGO_ALLOWED_HOSTS", "https://fibo.example.org", NAMES),
+        ("DJANGO_ALLOWED_HOSTS", "localhost,fibo.example.org:8888", NAMES),
+        ("DJANGO_ALLOWED_HOSTS", "[::1]:8888", NAMES),
+        ("DJANGO_ALLOWED_HOSTS", "fibo.example.org/", NAMES),
+        ("DJANGO_ALLOWED_HOSTS", "a;b", NAMES),
+        ("DJANGO_ALLOWED_HOSTS", "a b", NAMES),
+        ("DJANGO_ALLOWED_HOSTS", "*.example.org", NAMES),
+        ("DJANGO_ALLOWED_HOSTS", "under_score", NAMES),
+        ("DJANGO_ALLOWED_HOSTS", "a..b", NAMES),
+        ("DJANGO_ALLOWED_HOSTS", ".", NAMES),
+        ("DJANGO_ALLOWED_HOSTS", "-a", NAMES),
+        ("DJANGO_ALLOWED_HOSTS", "10.0.0.256", NAMES),
+        ("DJANGO_ALLOWED_HOSTS", "10.0.0.0/8", NAMES),
+        ("DJANGO_ALLOWED_HOSTS", "fe80::1%eth0", NAMES),
+        ("DJANGO_ALLOWED_HOSTS", "['localhost']", NAMES),
+        ("FORWARDED_ALLOW_IPS", "proxy.example.org", NETWORKS),
+        ("FORWARDED_ALLOW_IPS", "10.0.0.7/8", NETWORKS),
     ],
 )
 def test_a_value_that_makes_no_sense_stops_the_start(
     tmp_path: Path, name: str, value: str, allowed: str
 ) -> None:
-    found = manage(tmp_path, "check", **{name: value})
+    found = start(tmp_path, **{name: value})
     assert found.returncode == 1
     assert found.stderr == f"{name} is {value!r}; it must be {allowed}.\n"
     assert found.stdout == ""
+
+
+def start(data_dir: Path, **variables: str) -> CompletedProcess[str]:
+    """What `make serve` begins with."""
+    return run([sys.executable, "-m", "fibosite.settings"], data_dir, **variables)
+
+
+URL = "postgres://user:password@host:port/name"
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "said"),
+    [
+        ("DATABASE_URL", "", f"is not understood; it must be {URL}"),
+        ("DATABASE_URL", "mysql://fibo:secret@db/fibo", f"is not understood; it must be {URL}"),
+        ("DATABASE_URL", "postgres://fibo:secret@db", f"is not understood; it must be {URL}"),
+        ("DATABASE_URL", "postgres://fibo:secret@db:0/x", f"is not understood; it must be {URL}"),
+        ("DATABASE_URL", "postgres://fibo:secret@db:x/x", f"is not understood; it must be {URL}"),
+        (
+            "DATABASE_URL",
+            "postgres://db/x?password=secret&sslmod=1",
+            f"is not understood; it must be {URL}",
+        ),
+        ("DATABASE_URL", "postgres://fibo:secret%zz@db/x", f"is not understood; it must be {URL}"),
+        *(
+            (
+                "AWS_ENDPOINT_URL",
+                url,
+                "is not understood; it must be http://host:port or https://host",
+            )
+            for url in (
+                "secret",
+                "localhost:9000",
+                "//secret",
+                "ftp://secret",
+                "http://",
+                "http://secret:99999",
+                "http://key:secret@host",
+                "http://se cret",
+                "http://se_cret",
+                "http://host?secret",
+            )
+        ),
+        (
+            "DJANGO_SECRET_KEY",
+            "secret",
+            "is too easily guessed; it must be at least 50 random characters",
+        ),
+        (
+            "DJANGO_SECRET_KEY",
+            "secret" * 8,
+            "is too easily guessed; it must be at least 50 random characters",
+        ),
+        (
+            "DJANGO_SECRET_KEY",
+            "a" * 60,
+            "is too easily guessed; it must be at least 50 random characters",
+        ),
+        *(
+            (
+                name,
+                f"secret{character}x",
+                "has control characters or bytes that are not UTF-8; it must be plain text",
+            )
+            for character in ("\n", "\x1b", "\udcff", "\x7f")
+            for name in ("DJANGO_SECRET_KEY", "DJANGO_ALLOWED_HOSTS", "FIBO_DATA_DIR", "PORT")
+        ),
+    ],
+)
+def test_what_may_hold_a_secret_is_refused_without_its_value(
+    tmp_path: Path, name: str, value: str, said: str
+) -> None:
+    found = start(tmp_path, **(SHARED if name == "AWS_ENDPOINT_URL" else {}) | {name: value})
+    assert (found.returncode, found.stdout, found.stderr) == (1, "", f"{name} {said}.\n")
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "meant"),
+    [
+        ("PORT", " 8000\r", 8000),
+        ("DJANGO_DEBUG", "TRUE", True),
+        ("DJANGO_ALLOWED_HOSTS", " a , B.example.ORG.,", ["a", "b.example.org"]),
+        ("DJANGO_ALLOWED_HOSTS", "::1,[2001:DB8::0:1]", ["[::1]", "[2001:db8::1]"]),
+        ("DJANGO_ALLOWED_HOSTS", ".example.org,10.0.0.7", [".example.org", "10.0.0.7"]),
+        ("DJANGO_ALLOWED_HOSTS", "bücher.example", ["xn--bcher-kva.example"]),
+        ("DJANGO_ALLOWED_HOSTS", "*", ["*"]),
+        ("FORWARDED_ALLOW_IPS", "10.0.0.7, 10.1.0.0/16", ["10.0.0.7", "10.1.0.0/16"]),
+        ("DJANGO_SECRET_KEY", "$" + "secret" * 9, "$" + "secret" * 9),
+        ("FIBO_DATA_DIR", "~/x", "{home}/x"),
+        ("FIBO_DATA_DIR", "$HOME/x", "{home}/x"),
+        ("FIBO_DATA_DIR", "${HOME}/a b/ü", "{home}/a b/ü"),
+    ],
+)
+def test_what_is_plainly_meant_is_taken(
+    tmp_path: Path, name: str, value: str, meant: object
+) -> None:
+    setting = f"fibosite.settings.{name.removeprefix('DJANGO_')}"
+    program = f"import json, fibosite.settings; print(json.dumps({setting}, default=str))"
+    found = run([sys.executable, "-c", program], tmp_path, HOME=str(tmp_path), **{name: value})
+    assert found.returncode == 0, found.stderr
+    expected = meant.format(home=tmp_path) if isinstance(meant, str) else meant
+    assert json.loads(found.stdout) == expected
+
+
+def test_a_relative_data_directory_is_below_the_working_directory(tmp_path: Path) -> None:
+    relative = os.path.relpath(tmp_path / "x", ROOT)
+    assert start(tmp_path, FIBO_DATA_DIR=relative).returncode == 0
+    assert (tmp_path / "x").is_dir()
+
+
+@pytest.mark.parametrize(
+    "url", ["http://127.0.0.1:9000", "https://s3.example.org", "http://[::1]:9000/minio/", ""]
+)
+def test_an_object_store_may_be_anywhere(tmp_path: Path, url: str) -> None:
+    found = start(tmp_path, **SHARED, AWS_ENDPOINT_URL=url)
+    assert (found.returncode, found.stderr) == (0, "")
 
 
 def test_hosts_that_share_an_object_store_must_share_an_index(tmp_path: Path) -> None:
@@ -62,7 +219,7 @@ def test_the_secret_key_is_made_once_for_its_owner_only(tmp_path: Path) -> None:
 
 
 def test_a_secret_key_that_is_given_is_not_kept(tmp_path: Path) -> None:
-    manage(tmp_path, "check", DJANGO_SECRET_KEY="x" * 60)
+    manage(tmp_path, "check", DJANGO_SECRET_KEY="secret" * 10)
     assert list(tmp_path.iterdir()) == []
 
 

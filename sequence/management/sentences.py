@@ -7,7 +7,7 @@ from django.core.management.base import CommandError
 from django.db import DatabaseError
 
 from sequence.errors import FiboError
-from sequence.index import may_be_missing, said
+from sequence.index import remedy, said
 
 
 @contextmanager
@@ -18,5 +18,5 @@ def errors_as_sentences() -> Iterator[None]:
     except (FiboError, OSError) as error:
         raise CommandError(str(error)) from error
     except DatabaseError as error:
-        remedy = "; manage.py migrate makes it" if may_be_missing(error) else ""
-        raise CommandError(f"The index fails ({said(error)}){remedy}.") from error
+        advice = f"; {found}" if (found := remedy(error)) else ""
+        raise CommandError(f"The index fails ({said(error)}){advice}.") from error
