@@ -65,11 +65,16 @@ def stored(number: int) -> Segment | None:
     """The segment of that number, where it is stored and its row says of it what is so."""
     planned = conf.layout().planned(number)
     checksums = models.stored_checksums(planned)
+    if checksums is None:
+        length_bytes = models.stored_length_bytes(number)
+        if length_bytes is None:
+            return None
+        planned = conf.layout().stored(number, length_bytes)
+        checksums = models.stored_checksums(planned)
     blocks = -(-planned.length_bytes // BLOCK_BYTES)
     if checksums is not None and len(checksums) == blocks * CHECKSUM_BYTES:
         return Segment(**planned._asdict(), block_checksums=checksums)
-    if Segment.objects.filter(number=number).exists():
-        log.error("The index is wrong about segment %s, which is made again.", number)
+    log.error("The row of segment %s is wrong, or FIBO_MAX_SN has grown: it is rebuilt.", number)
     return None
 
 
@@ -114,10 +119,11 @@ def make(number: int) -> Segment:
     give_back()
     opened, layout = store(), conf.layout()
     _compare(opened, opened.set_label(layout.label), layout)
-    planned = layout.planned(number)
+    planned = layout.stored(number, opened.length(segment_name(number)))
     published = False
     checksums = _checksums_of_right_file(planned)
     if checksums is None:
+        planned = layout.planned(number)
         summing = BlockChecksums()
         opened.publish(planned.name, summed(compute(planned.terms), summing))
         published, checksums = True, summing.digest()
