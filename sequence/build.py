@@ -14,6 +14,7 @@ from sequence.conf import ObjectStore
 from sequence.errors import LayoutMismatch, StoreUnreachable
 from sequence.index import dispensable, give_back
 from sequence.models import Segment
+from sequence.ratelimit import acquire
 from sequence.store.checksum import BLOCK_BYTES, CHECKSUM_BYTES, BlockChecksums
 from sequence.store.directory import SegmentDirectory
 from sequence.store.store import Store
@@ -74,7 +75,8 @@ def stored(number: int) -> Segment | None:
     blocks = -(-planned.length_bytes // BLOCK_BYTES)
     if checksums is not None and len(checksums) == blocks * CHECKSUM_BYTES:
         return Segment(**planned._asdict(), block_checksums=checksums)
-    log.error("The row of segment %s is wrong, or FIBO_MAX_SN has grown: it is rebuilt.", number)
+    if acquire(f"row {number}"):
+        log.error("The row of segment %s is wrong, or FIBO_MAX_SN has grown.", number)
     return None
 
 
@@ -176,11 +178,21 @@ def soon(number: int) -> Future[Segment | None]:
     return builders.soon(segment_name(number), partial(attempt, build, number))
 
 
-def mend_soon(number: int) -> None:
-    """Has the segment mended in the background, where there is room for it."""
+def mend_soon(number: int, fault: Exception) -> None:
+    """Repair the segment in the background, if there is room for it, as it has such a fault."""
     # None for one that was pruned while it was read.
     if budget.keeps(number):
-        builders.soon(f"mend {number}", partial(attempt, mend, number))
+        builders.soon(f"mend {number}", partial(_attempt_mend, number, fault))
+
+
+def _attempt_mend(number: int, fault: Exception) -> None:
+    """Repair the segment; log the fault with what came of it, in one line a minute: of a disk that
+    cannot be written, each chunk that is read has it again."""
+    found, key = f"{str(fault).rstrip('.')}.", f"mend {number}"
+    with dispensable(f"{found} Repairing segment {number}", key):
+        mend(number)
+        if acquire(key):
+            log.error("%s Segment %s is repaired.", found, number)
 
 
 def attempt(make: Callable[[int], Segment], number: int) -> Segment | None:
