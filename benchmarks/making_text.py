@@ -1,7 +1,7 @@
 """Compares ways to make the text of 100,000 terms, then lengths of a piece, threads and processes.
 
-All sides make the bytes of each term and drop them. Only ours writes the spaces between them, and
-only ours finds its first two terms within the time.
+All sides make the bytes of each term and drop them. Only ours write the spaces between them, and
+only ours find their first two terms within the time.
 """
 
 import hashlib
@@ -13,14 +13,15 @@ from collections.abc import Callable, Iterator
 from decimal import Context, Decimal, Inexact
 from functools import partial
 from time import perf_counter
+from unittest.mock import patch
 
 import gmpy2
 import plots
 from bench import TERMS, TEXT_BYTES, TEXT_SHA256, Target, heading, in_turn, judge, ratios, report
 from flint import fmpz
 
+from sequence.text import adder, doubling
 from sequence.text import compute as compute_module
-from sequence.text import doubling
 from sequence.text.compute import compute
 from sequence.text.layout import offset
 from sequence.text.span import Span
@@ -44,6 +45,12 @@ Pieces = Iterator[bytes | memoryview]
 def with_ours(terms: Span) -> Pieces:
     """The text by this project."""
     yield from compute(terms)
+
+
+def without_compiler(terms: Span) -> Pieces:
+    """The text by this project on a host that cannot compile its adder."""
+    with patch.object(adder, "_functions", lambda: None):
+        yield from compute(terms)
 
 
 def with_decimal(terms: Span) -> Pieces:
@@ -81,8 +88,8 @@ def with_original(terms: Span) -> Pieces:
         a, b = b, a + b
 
 
-SIDES: dict[str, Callable[[Span], Pieces]] = {
-    "ours": with_ours,
+OURS = {"ours": with_ours, "ours, not compiled": without_compiler}
+SIDES: dict[str, Callable[[Span], Pieces]] = OURS | {
     "decimal": with_decimal,
     "gmpy2": with_gmpy2,
     "python-flint": with_flint,
@@ -96,13 +103,13 @@ def seconds_to_make(side: str, terms: Span) -> float:
     pieces = SIDES[side](terms)
     made = 0
     started = perf_counter()
-    if side != "ours":
+    if side not in OURS:
         made = len(next(pieces))  # with the first two terms, which others are given
         started = perf_counter()
     for piece in pieces:
         made += len(piece)
     seconds = perf_counter() - started
-    spaces = 0 if side == "ours" else terms.length
+    spaces = 0 if side in OURS else terms.length
     assert made + spaces == offset(terms.stop) - offset(terms.start)
     return seconds
 
@@ -125,7 +132,7 @@ def sha256(side: str, terms: Span) -> str:
     digest = hashlib.sha256()
     for piece in SIDES[side](terms):
         digest.update(piece)
-        if side != "ours":
+        if side not in OURS:
             digest.update(b" ")
     return digest.hexdigest()
 
@@ -190,7 +197,7 @@ def main() -> None:
         return {side: partial(seconds_to_make, side, terms) for side in sides}
 
     heading()
-    sides = making("ours", "decimal", terms=whole) | {MEMCPY: seconds_to_copy}
+    sides = making(*OURS, "decimal", terms=whole) | {MEMCPY: seconds_to_copy}
     limits = in_turn(sides, rounds)
     report(f"The text of {TERMS:,} terms, one thread", limits, "ours", TEXT_BYTES)
 

@@ -239,12 +239,6 @@ FIBO_ENCODED_BYTES = _limit("FIBO_ENCODED_BYTES", 0, FIBO_STORE_BYTES or conf.MO
 
 # Hosts share it. Where it is and who we are: AWS_ENDPOINT_URL and the other variables of boto3's.
 FIBO_OBJECT_STORE = _object_store("FIBO_OBJECT_STORE")
-if FIBO_OBJECT_STORE and FIBO_SEGMENT_BYTES > conf.MOST_OBJECT_BYTES:
-    sys.exit(
-        f"FIBO_SEGMENT_BYTES is {FIBO_SEGMENT_BYTES}; "
-        f"it must be at most {conf.MOST_OBJECT_BYTES} with FIBO_OBJECT_STORE."
-    )
-
 FIBO_FETCH = _choice("FIBO_FETCH", conf.FETCH)
 
 # gunicorn's: fibosite/gunicorn.conf.py gives the reasons.

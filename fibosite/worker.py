@@ -11,6 +11,7 @@ from gunicorn.util import close_graceful
 from gunicorn.workers import gthread
 
 from fibosite.http1 import Request, is_clients, refusal
+from sequence.ratelimit import acquire
 
 PAUSE_S = 0.2
 """How long no connection is accepted after one for which there was no file descriptor."""
@@ -48,7 +49,8 @@ class ThreadWorker(gthread.ThreadWorker):  # type: ignore[misc]
         except OSError as error:
             if error.errno not in (errno.EMFILE, errno.ENFILE):
                 raise
-            self.log.warning("No connection was accepted: %s.", error.strerror)
+            if acquire("accept"):
+                self.log.warning("No connection was accepted: %s.", error.strerror)
             # The waiting connection would else wake this thread again at once, without end.
             self.resume_at = monotonic() + PAUSE_S
         self.set_accept_enabled(True)

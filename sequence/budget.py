@@ -30,9 +30,9 @@ def has_room(number: int) -> bool:
     budget = conf.store_bytes()
     if budget is None:
         return True
-    stop = conf.layout().planned(number + 1)
-    index_bytes = INDEX_BYTES + INDEX_BYTES_A_TERM * stop.first_term
-    return stop.start_offset + index_bytes + (encoded_bytes() or 0) <= budget
+    planned = conf.layout().planned(number)
+    index_bytes = INDEX_BYTES + INDEX_BYTES_A_TERM * planned.terms.stop
+    return planned.span.stop + index_bytes + (encoded_bytes() or 0) <= budget
 
 
 def is_copied(name: str) -> bool:

@@ -14,6 +14,7 @@ from sequence.conf import ObjectStore
 from sequence.errors import LayoutMismatch, StoreUnreachable
 from sequence.index import dispensable, give_back
 from sequence.models import Segment
+from sequence.ratelimit import acquire
 from sequence.store.checksum import BLOCK_BYTES, CHECKSUM_BYTES, BlockChecksums
 from sequence.store.directory import SegmentDirectory
 from sequence.store.store import Store
@@ -65,11 +66,17 @@ def stored(number: int) -> Segment | None:
     """The segment of that number, where it is stored and its row says of it what is so."""
     planned = conf.layout().planned(number)
     checksums = models.stored_checksums(planned)
+    if checksums is None:
+        length_bytes = models.stored_length_bytes(number)
+        if length_bytes is None:
+            return None
+        planned = conf.layout().stored(number, length_bytes)
+        checksums = models.stored_checksums(planned)
     blocks = -(-planned.length_bytes // BLOCK_BYTES)
     if checksums is not None and len(checksums) == blocks * CHECKSUM_BYTES:
         return Segment(**planned._asdict(), block_checksums=checksums)
-    if Segment.objects.filter(number=number).exists():
-        log.error("The index is wrong about segment %s, which is made again.", number)
+    if acquire(f"row {number}"):
+        log.error("The row of segment %s is wrong, or FIBO_MAX_SN has grown.", number)
     return None
 
 
@@ -114,10 +121,11 @@ def make(number: int) -> Segment:
     give_back()
     opened, layout = store(), conf.layout()
     _compare(opened, opened.set_label(layout.label), layout)
-    planned = layout.planned(number)
+    planned = layout.stored(number, opened.length(segment_name(number)))
     published = False
     checksums = _checksums_of_right_file(planned)
     if checksums is None:
+        planned = layout.planned(number)
         summing = BlockChecksums()
         opened.publish(planned.name, summed(compute(planned.terms), summing))
         published, checksums = True, summing.digest()
@@ -170,11 +178,21 @@ def soon(number: int) -> Future[Segment | None]:
     return builders.soon(segment_name(number), partial(attempt, build, number))
 
 
-def mend_soon(number: int) -> None:
-    """Has the segment mended in the background, where there is room for it."""
+def mend_soon(number: int, fault: Exception) -> None:
+    """Repair the segment in the background, if there is room for it, as it has such a fault."""
     # None for one that was pruned while it was read.
     if budget.keeps(number):
-        builders.soon(f"mend {number}", partial(attempt, mend, number))
+        builders.soon(f"mend {number}", partial(_attempt_mend, number, fault))
+
+
+def _attempt_mend(number: int, fault: Exception) -> None:
+    """Repair the segment; log the fault with what came of it, in one line a minute: of a disk that
+    cannot be written, each chunk that is read has it again."""
+    found, key = f"{str(fault).rstrip('.')}.", f"mend {number}"
+    with dispensable(f"{found} Repairing segment {number}", key):
+        mend(number)
+        if acquire(key):
+            log.error("%s Segment %s is repaired.", found, number)
 
 
 def attempt(make: Callable[[int], Segment], number: int) -> Segment | None:

@@ -23,9 +23,8 @@ MAX_SN_LIMIT = 10**7
 SEGMENT_BYTES = 64 * 1024 * 1024
 """FIBO_SEGMENT_BYTES, in bytes: about the length of a segment."""
 LEAST_SEGMENT_BYTES = 1024
-MOST_SEGMENT_BYTES = 2**40
-MOST_OBJECT_BYTES = 4 * 1024**3
-"""What it may be at most with an object store: one PUT takes 5 GiB."""
+MOST_SEGMENT_BYTES = 1024**3
+"""Whoever asks for one term has its whole segment built: at this length, in seconds."""
 
 PREPOPULATE = 10_000
 """FIBO_PREPOPULATE, in terms: what `manage.py prepopulate` stores when it is not told."""
@@ -83,7 +82,7 @@ def fetch() -> str:
 
 def layout() -> Layout:
     """The plan of segments."""
-    return Layout(settings.FIBO_SEGMENT_BYTES)
+    return Layout(settings.FIBO_SEGMENT_BYTES, settings.FIBO_MAX_SN)
 
 
 def data_dir() -> Path:

@@ -12,7 +12,7 @@ from django.db.models.functions import Now
 from procrastinate.contrib.django.models import ProcrastinateJob, ProcrastinateWorker
 from procrastinate.exceptions import AlreadyEnqueued
 
-from sequence import index
+from sequence import conf, index
 from sequence.errors import JobsFailed
 from sequence.models import Segment
 from sequence.tasks import build_segment
@@ -79,4 +79,10 @@ def _numbers(jobs: "QuerySet[Any]") -> set[int]:
 def _stored(numbers: set[int]) -> list[Segment]:
     """Those of the segments that are stored."""
     among = Segment.objects.filter(number__gte=min(numbers), number__lte=max(numbers))
-    return [each for each in among.defer("block_checksums") if each.number in numbers]
+    plan = conf.layout()
+    return [
+        each
+        for each in among.defer("block_checksums")
+        if each.number in numbers
+        and plan.stored(each.number, each.length_bytes).length_bytes == each.length_bytes
+    ]

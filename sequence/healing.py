@@ -9,6 +9,7 @@ from sequence import build, conf, models, pace, usage
 from sequence.errors import IndexMismatch, StoreUnreachable
 from sequence.index import dispensable
 from sequence.models import Segment
+from sequence.ratelimit import acquire
 from sequence.store.checksum import BLOCK_BYTES, blocks_around
 from sequence.store.store import CHUNK_BYTES, FAULTS
 from sequence.text.compute import compute_bytes
@@ -62,19 +63,19 @@ def _chunks(segment: Segment, blocks: Span) -> Iterator[bytes]:
             start += len(chunk)
     except StoreUnreachable as outage:
         # All that is left: to ask for the next chunk would fail as well.
-        log.warning("%s Its part of %s is computed.", outage, segment)
+        if acquire(str(outage)):
+            log.warning("%s What lies there is computed.", outage)
         yield from compute_bytes(Span(start, blocks.stop).less(-segment.start_offset))
     except FAULTS as fault:
         wrong = Span(start, min(start + CHUNK_BYTES, blocks.stop))
-        log.error("%s It is recomputed, and mended.", fault)
         healed.send(segment)
         usage.note(segment.number, healed=1)
-        build.mend_soon(segment.number)
+        build.mend_soon(segment.number, fault)
         yield from compute_bytes(wrong.less(-segment.start_offset))
 
 
 def check_end(n: int) -> None:
-    """Looks up where term n ends; where that is wrong, the rows of its segment are made again.
+    """Look up where term n ends; if that is wrong, the segment is repaired.
 
     The answer does not depend on it: lengths are known by arithmetic.
     """
@@ -82,5 +83,4 @@ def check_end(n: int) -> None:
         found, expected = models.stored_stop_offset(n), offset(n + 1)
         if found not in (None, expected):
             mismatch = IndexMismatch(f"end of term {n:,}", found, expected)
-            log.error("%s The rows of its segment are made again.", mismatch)
-            build.mend_soon(conf.layout().segment_of(n))
+            build.mend_soon(conf.layout().segment_of(n), mismatch)

@@ -15,6 +15,7 @@ from django.dispatch import Signal
 from sequence import conf, index_file
 from sequence.background import Background
 from sequence.errors import FiboError
+from sequence.ratelimit import acquire
 from sequence.store.directory import SegmentDirectory
 
 log = logging.getLogger(__name__)
@@ -35,21 +36,24 @@ restorers = Background(1, "index")
 
 
 @contextmanager
-def dispensable(what: str) -> Iterator[None]:
-    """Lets its block fail, for want of the disk or of the index: answers can do without both.
+def dispensable(what: str, key: str = "") -> Iterator[None]:
+    """Log and swallow disk and index errors: a response can be computed without either.
 
-    `what` says in the log what the block was to do. The index is looked at meanwhile.
+    `what` says in the log what the block was to do: in one line a minute for each `key`, by default
+    for each `what`. The index is checked in the background.
     """
     try:
         yield
     except (FiboError, OSError) as error:
-        log.error("%s failed: %s", what, error)
+        if acquire(key or what):
+            log.error("%s failed: %s", what, error)
     except DatabaseError as error:
         # Opened again, it may be another file.
         connection.close()
         # While PostgreSQL cannot be reached nobody asks it, and there is nothing new to tell.
         if not getattr(error.__cause__, "repeats", False):
-            log.error("%s failed: the index says: %s", what, said(error))
+            if acquire(key or what):
+                log.error("%s failed: the index says: %s", what, said(error))
             restorers.soon("index", _restore_and_tell)
     finally:
         give_back()

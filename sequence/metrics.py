@@ -23,6 +23,7 @@ from sequence import __version__
 from sequence.healing import healed
 from sequence.index import said
 from sequence.models import CodedSegment, Segment
+from sequence.ratelimit import acquire
 from sequence.text.format import FORMATS
 from sequence.text.layout import LAYOUT_VERSION
 
@@ -118,7 +119,8 @@ class _Found:
             coded_bytes = CodedSegment.objects.total_bytes()
         except DatabaseError as error:
             # Where the index fails, the other metrics are wanted most.
-            log.error("The totals of the store are not to be had: %s", said(error))
+            if acquire("totals"):
+                log.error("The totals of the store cannot be read: %s", said(error))
             return
         for name in ("segments", "terms", "bytes"):
             yield GaugeMetricFamily(f"fibo_store_{name}", f"Stored {name}.", totals[name])

@@ -169,6 +169,15 @@ def stored_checksums(planned: Planned) -> bytes | None:
     return None if found is None else bytes(found)
 
 
+def stored_length_bytes(number: int) -> int | None:
+    """How long the segment of that number is, as its row says; None if there is none."""
+    # Cast, as in a damaged row anything may be.
+    table = Segment._meta.db_table
+    question = f"SELECT CAST(length_bytes AS BIGINT) FROM {table} WHERE number = %s"  # noqa: S608
+    found: int | None = _first(question, [number])
+    return found
+
+
 def stored_stop_offset(n: int) -> int | None:
     """The offset just after term n and its space, as stored; None where it is not stored."""
     found: int | None = _first(_STOP_OFFSET, [n])

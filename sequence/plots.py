@@ -84,7 +84,7 @@ def leading(count: int) -> Plot:
 def coverage() -> Plot:
     """Which segments are stored of the text that can be had, as they are and coded."""
     last = conf.layout().segment_of(max(conf.max_sn() - 1, 0))
-    across = Scale(layout.offset(conf.layout().terms(last).stop), WIDTH)
+    across = Scale(conf.layout().planned(last).span.stop, WIDTH)
     forms = _kept(across.most)
     bottoms = [row * ROW_HEIGHT for row in reversed(range(len(forms)))]
     rows = [_totals(form, kept, across.most) for form, kept in forms.items()]
@@ -135,7 +135,8 @@ def _kept(stop: int) -> dict[str, list[Kept]]:
     plain = Segment.objects.filter(start_offset__lt=stop).order_by("start_offset")
     found: dict[str, list[Kept]] = {"text": []}
     for start, length, healed in plain.values_list("start_offset", "length_bytes", "healed"):
-        kept = Kept(Span(start, start + length), length)
+        # One that was stored with a larger FIBO_MAX_SN goes on beyond the stop.
+        kept = Kept(Span(start, min(start + length, stop)), length)
         found["text"].append(kept)
         if healed:
             found.setdefault("mended", []).append(kept)

@@ -17,8 +17,10 @@ def missing(upto: int) -> list[int]:
 
     Without those for which there is no room.
     """
-    stored = set(Segment.objects.values_list("number", flat=True))
-    needed = takewhile(budget.keeps, conf.layout().numbers(Span(0, upto)))
+    plan, rows = conf.layout(), Segment.objects.values_list("number", "length_bytes")
+    # One that ends where FIBO_MAX_SN was before it grew is too short.
+    stored = {n for n, length in rows if plan.stored(n, length).length_bytes == length}
+    needed = takewhile(budget.keeps, plan.numbers(Span(0, upto)))
     return [number for number in needed if number not in stored]
 
 

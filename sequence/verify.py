@@ -20,7 +20,7 @@ from sequence.store.store import Segments
 from sequence.text import adder
 from sequence.text.compute import compute, compute_bytes
 from sequence.text.format import FORMATS
-from sequence.text.layout import Planned, segment_name, segment_number, term_at
+from sequence.text.layout import Planned, offset, segment_name, segment_number, term_at
 from sequence.text.span import Span
 
 MOST_NUMBER = 10**18
@@ -131,7 +131,8 @@ def _wrong(name: str) -> Iterator[str]:
     if number is not None and name == segment_name(number):
         # What a builder has not finished, be it at work or dead, nobody reads either.
         if not being_made or Segment.objects.filter(number=number).exists():
-            yield from _wrong_segment(conf.layout().planned(number))
+            length_bytes = build.store().length(name)
+            yield from _wrong_segment(conf.layout().stored(number, length_bytes))
     elif number is not None and CodedSegment.objects.filter(name=name).exists():
         yield from _wrong_coded(name)
     elif not being_made:
@@ -243,7 +244,7 @@ def _wrong_coded(name: str) -> Iterator[str]:
         yield f"There is no format and coding that {rest} tells of."
         return
     number, (format, coding) = int(digits), makers[name]
-    text = compute_bytes(conf.layout().planned(number).span)
+    text = compute_bytes(Span(*map(offset, conf.layout().terms(number))))
     index.give_back()
     coder, checksums, position = coded.CheckedCoder(coding), BlockChecksums(), 0
     for piece in coder.code(coded.rendered(number, format, text)):

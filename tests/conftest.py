@@ -55,6 +55,10 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 def data_dir(tmp_path: Path, settings: Settings) -> Iterator[Path]:
     """An empty data directory that the settings name, and from which all is read."""
     settings.FIBO_DATA_DIR = tmp_path
+    # What other tests have logged a moment ago is logged again.
+    from sequence import ratelimit
+
+    ratelimit._logged_at.clear()
     yield tmp_path
     # What still runs would find the settings of the next test.
     idle()

@@ -7,7 +7,7 @@ import pytest
 from django.db import OperationalError
 from pytest_django.fixtures import Settings
 
-from sequence import build, coded, conf, models, upkeep
+from sequence import build, coded, conf, models, populate, upkeep, verify
 from sequence.background import in_thread
 from sequence.build import soon, store
 from sequence.coding import ZSTD
@@ -38,6 +38,34 @@ def test_a_segment_is_made_from_its_number_alone(data_dir: Path, number: int) ->
     assert bytes(segment.block_checksums) == zlib.crc32(content).to_bytes(4, "big")
     assert Term.objects.count() == terms.length
     assert Segment.objects.get() == segment
+
+
+def test_a_maximum_that_changes_rebuilds_only_what_became_too_short(
+    data_dir: Path, settings: Settings
+) -> None:
+    settings.FIBO_SEGMENT_BYTES = 10**6
+    for max_sn, built, stop in [
+        (10, True, 10),  # no longer than what can be asked for
+        (10, False, 10),
+        (1000, True, 1000),
+        (500, False, 1000),
+        (100_000, True, 3089),  # the whole segment
+        (10, False, 3089),
+    ]:
+        settings.FIBO_MAX_SN = max_sn
+        before = Segment.objects.filter(number=0).values_list("created_at", flat=True).first()
+        segment = build.build(0)
+        assert segment.last_term == stop - 1
+        assert (Segment.objects.get().created_at != before) == built
+        assert (data_dir / "segments" / "00000000.txt").read_bytes() == oracle.text(0, stop)
+        assert Term.objects.count() == stop
+        assert not [
+            finding for each in verify.verify(verify.names(), 1) for finding in each.findings
+        ]
+        # After the loss of its row, too, a file that is longer than needed is right.
+        models.remove(Segment.objects.all())
+        assert build.build(0).last_term == stop - 1
+        assert populate.missing(max_sn) == [n for n in conf.layout().numbers(Span(0, max_sn)) if n]
 
 
 def test_a_stored_segment_is_not_made_again(

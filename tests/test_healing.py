@@ -4,14 +4,16 @@ import random
 from pathlib import Path
 
 import pytest
+from django.db import DatabaseError
 from django.db.models import F
 from pytest_django.fixtures import Settings
 
-from sequence import build, healing, models
+from sequence import build, healing, models, ratelimit
 from sequence.coded_stream import stream_coded
 from sequence.coding import GZIP, ZSTD, Coding
 from sequence.models import CodedSegment, Segment, Term
 from sequence.store import checksum
+from sequence.store.directory import SegmentDirectory
 from sequence.stream import stream
 from sequence.text.format import FORMATS
 from sequence.text.layout import offset
@@ -154,9 +156,53 @@ def test_a_term_that_ends_elsewhere_is_made_again(
     build.build(0)
     Term.objects.filter(n=99).update(digits=99)
     healing.check_end(99)
-    assert "The index has the end of term 99 at offset" in caplog.text
     idle()
+    assert "The index has the end of term 99 at offset" in caplog.text
     assert models.stored_stop_offset(99) == offset(100)
+
+
+@pytest.mark.parametrize(
+    ("failure", "outcome"),
+    [
+        (None, "Segment {} is repaired."),
+        (
+            OSError(28, "No space left on device"),
+            "Repairing segment {} failed: [Errno 28] No space",
+        ),
+        (OSError(30, "Read-only file system"), "Repairing segment {} failed: [Errno 30] Read-only"),
+        (DatabaseError("is locked"), "Repairing segment {} failed: the index says: is locked"),
+    ],
+)
+def test_the_log_has_one_true_line_a_segment_and_minute(
+    data_dir: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    failure: Exception | None,
+    outcome: str,
+) -> None:
+    paths = [stored_file(data_dir, number) for number in (0, 1)]
+
+    def fail(*_: object) -> int:
+        assert failure
+        raise failure
+
+    if failure:
+        monkeypatch.setattr(SegmentDirectory, "publish", fail)
+        monkeypatch.setattr(models, "insert", fail)
+    for minute in (1, 2):
+        for _ in range(5):
+            for path in paths:
+                path.write_bytes(b"0" * 700_000)
+            assert text_of() == TEXT
+            idle()
+        logged = [each.getMessage() for each in caplog.records if each.levelname == "ERROR"]
+        for number in range(len(paths)):
+            lines = [line for line in logged if line.startswith(f"Segment {number:08}.txt is")]
+            assert len(lines) == minute
+            assert all(outcome.format(number) in line for line in lines)
+        assert len(logged) <= minute * 3
+        for key in ratelimit._logged_at:
+            ratelimit._logged_at[key] -= ratelimit.EVERY_S
 
 
 @pytest.mark.parametrize("coding", [GZIP, ZSTD], ids=["gzip", "zstd"])

@@ -12,7 +12,7 @@ from tests.conftest import ROOT
 LAYERS = [
     {"errors", "__version__"},
     {"text"},
-    {"protocol", "store", "models", "conf", "coding", "background", "drawing"},
+    {"protocol", "store", "models", "conf", "coding", "background", "drawing", "ratelimit"},
     {"budget", "index_file"},
     {"index"},
     {"usage", "pace"},

@@ -12,7 +12,7 @@ from sequence.drawing import HEIGHT, WIDTH, Plot, Scale
 from sequence.models import Segment
 from sequence.plots import POINTS
 from sequence.text.format import FORMATS
-from sequence.text.layout import MOST_N, offset
+from sequence.text.layout import MOST_N
 from sequence.text.span import Span
 from tests import oracle
 
@@ -94,7 +94,7 @@ def test_coverage_shows_each_segment_in_each_form(data_dir: Path, settings: Sett
     plot = plots.coverage()
     spans = [build.stored(segment).span for segment in (0, 2)]  # type: ignore[union-attr]
     length = sum(span.length for span in spans)
-    total = offset(conf.layout().terms(2).stop)
+    total = conf.layout().planned(2).span.stop
     shares = (100 * length / total, 100 * kept.length_bytes / spans[1].length)
     assert plot.rows == [
         ("text", "2", f"{shares[0]:.1f}", f"{length:,}", "100.0"),

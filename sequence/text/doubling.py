@@ -4,7 +4,8 @@ from decimal import MAX_EMAX, MAX_PREC, MIN_EMIN, Context, Decimal, Inexact
 from functools import lru_cache
 
 # The standard library's decimal is linear to print and fast to multiply; int is neither.
-_EXACT = Context(prec=MAX_PREC, Emax=MAX_EMAX, Emin=MIN_EMIN, traps=[Inexact])
+EXACT = Context(prec=MAX_PREC, Emax=MAX_EMAX, Emin=MIN_EMIN, traps=[Inexact])
+"""Arithmetic that is exact, at any length, or raises."""
 
 
 @lru_cache(maxsize=4)
@@ -19,11 +20,11 @@ def pair(n: int) -> tuple[bytes, bytes]:
     """
     before, value, sign = Decimal(1), Decimal(0), 1  # F(-1), F(0), (-1)^0
     for bit in f"{n:b}":
-        square_before = _EXACT.multiply(before, before)
-        square = _EXACT.multiply(value, value)
-        odd_before = _EXACT.add(square, square_before)
-        odd_after = _EXACT.add(_EXACT.subtract(_EXACT.multiply(4, square), square_before), 2 * sign)
-        even = _EXACT.subtract(odd_after, odd_before)
+        square_before = EXACT.multiply(before, before)
+        square = EXACT.multiply(value, value)
+        odd_before = EXACT.add(square, square_before)
+        odd_after = EXACT.add(EXACT.subtract(EXACT.multiply(4, square), square_before), 2 * sign)
+        even = EXACT.subtract(odd_after, odd_before)
         before, value = (even, odd_after) if bit == "1" else (odd_before, even)
         sign = -1 if bit == "1" else 1
-    return str(value).encode(), str(_EXACT.add(before, value)).encode()
+    return str(value).encode(), str(EXACT.add(before, value)).encode()

@@ -117,9 +117,13 @@ class Planned(NamedTuple):
 
 @dataclass(frozen=True)
 class Layout:
-    """The plan of segments for one segment size: term n belongs to ⌊offset(n)/segment_bytes⌋."""
+    """The plan of segments for one segment size: term n belongs to ⌊offset(n)/segment_bytes⌋.
+
+    Only the first `max_terms` can be asked for: the file of a segment ends with the last of those.
+    """
 
     segment_bytes: int
+    max_terms: int = MOST_N
 
     def segment_of(self, n: int) -> int:
         """The number of the segment that holds term n."""
@@ -131,12 +135,28 @@ class Layout:
         return json.dumps({"layout_version": LAYOUT_VERSION, "segment_bytes": self.segment_bytes})
 
     def terms(self, number: int) -> Span:
-        """The terms of a segment; empty where it lies within one long term."""
+        """All terms of a segment; empty if it lies within one long term."""
         return Span(self._first_term(number), self._first_term(number + 1))
 
     def planned(self, number: int) -> Planned:
-        """What arithmetic says of the segment of that number."""
+        """What arithmetic says of the file to build of the segment of that number."""
         return _planned(self, number)
+
+    def stored(self, number: int, length_bytes: int | None) -> Planned:
+        """What arithmetic says of a file of that length: `planned`, unless it is as right.
+
+        It was built with another `max_terms`, if it has whole terms of the segment only, and all
+        that can be asked for.
+        """
+        planned, terms = self.planned(number), self.terms(number)
+        needed = min(max(self.max_terms, terms.start), terms.stop)
+        most_bytes = offset(terms.stop) - planned.start_offset
+        if length_bytes not in (None, planned.length_bytes) and 0 < length_bytes <= most_bytes:
+            stop = term_at(planned.start_offset + length_bytes)
+            found = _between(number, Span(terms.start, stop))
+            if stop >= needed and found.length_bytes == length_bytes:
+                return found
+        return planned
 
     def numbers(self, terms: Span) -> Iterator[int]:
         """The numbers of the segments that hold the terms, in order, without the empty ones."""
@@ -155,6 +175,12 @@ class Layout:
 @lru_cache(maxsize=4096)
 def _planned(layout: Layout, number: int) -> Planned:
     terms = layout.terms(number)
+    if terms.start < layout.max_terms:
+        terms = terms.within(Span(0, layout.max_terms))
+    return _between(number, terms)
+
+
+def _between(number: int, terms: Span) -> Planned:
     start = offset(terms.start)
     length_bytes = offset(terms.stop) - start
     return Planned(number, segment_name(number), terms.start, terms.length, start, length_bytes)

@@ -1,3 +1,6 @@
+import hashlib
+import subprocess
+import sys
 from array import array
 from ctypes import addressof, c_char
 
@@ -9,6 +12,9 @@ from sequence.text import adder
 from sequence.text.layout import digit_count, offset
 from sequence.text.span import Span
 from tests import oracle
+from tests.conftest import ROOT
+
+pytestmark = pytest.mark.usefixtures("each_addition")
 
 
 @given(st.integers(0, 10**7), st.integers(0, 300))
@@ -65,3 +71,40 @@ def test_oracle_terms_follow_one_another() -> None:
     terms = [int(term) for term in oracle.terms(700)]
     for a, b, total in zip(terms, terms[1:], terms[2:], strict=False):
         assert added(a, b) == b"%d " % total
+
+
+OBSTACLES = {
+    "the system forbids executable memory": "assert ctypes.CDLL(None).prctl(65, 1, 0, 0, 0) == 0",
+    "llvmlite is not installed": "sys.modules['llvmlite'] = None",
+    "its library cannot be loaded": "binding(OSError('Could not find shared object file'))",
+    "it knows no such machine": "binding(RuntimeError('No available targets'))",
+}
+PROGRAM = """
+import ctypes, hashlib, logging, sys, types
+from sequence.text import compute
+from sequence.text.span import Span
+
+def binding(error):
+    class Binding(types.ModuleType):
+        def __getattr__(self, name):
+            raise error
+    sys.modules['llvmlite'] = types.ModuleType('llvmlite')
+    sys.modules['llvmlite'].binding = Binding('llvmlite.binding')
+
+logging.basicConfig(format="%(message)s")
+{obstacle}
+for _ in range(2):
+    print(hashlib.sha256(b"".join(map(bytes, compute.compute(Span(0, 3000))))).hexdigest())
+"""
+
+
+@pytest.mark.parametrize("obstacle", OBSTACLES.values(), ids=OBSTACLES)
+def test_a_host_that_cannot_compile_computes_by_decimal_and_says_so_once(obstacle: str) -> None:
+    program = PROGRAM.replace("{obstacle}", obstacle)
+    found = subprocess.run(
+        [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    right = hashlib.sha256(oracle.text(0, 3000)).hexdigest()
+    assert found.stdout.split() == [right, right]
+    assert found.stderr.count("The text is computed by decimal, which is slower: ") == 1
+    assert len(found.stderr.splitlines()) == 1

@@ -11,6 +11,8 @@ from sequence.text.layout import Layout, offset
 from sequence.text.span import Span
 from tests import oracle
 
+pytestmark = pytest.mark.usefixtures("each_addition")
+
 
 def computed(start: int, stop: int) -> bytes:
     return b"".join(map(bytes, compute.compute(Span(start, stop))))

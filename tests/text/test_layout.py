@@ -95,6 +95,36 @@ def test_the_segments_of_terms_are_those_that_hold_one(a: int, b: int, segment_b
     assert list(layout.numbers(Span(a, b))) == expected
 
 
+@given(st.integers(0, 3000), st.integers(1, 10**5))
+def test_a_file_ends_before_the_first_term_that_nobody_can_ask_for(
+    max_terms: int, segment_bytes: int
+) -> None:
+    layout = Layout(segment_bytes, max_terms)
+    planned = [layout.planned(number) for number in layout.numbers(Span(0, max_terms))]
+    assert [n for each in planned for n in range(*each.terms)] == list(range(max_terms))
+    assert sum(each.length_bytes for each in planned) == offset(max_terms)
+
+
+@pytest.mark.parametrize("max_terms", [0, 1, 50, 149, 150, 151, 200, 10**18])
+@pytest.mark.parametrize("number", [0, 1, 2])
+def test_a_stored_file_is_right_with_whole_terms_and_all_that_can_be_asked_for(
+    number: int, max_terms: int
+) -> None:
+    layout = Layout(2000, max_terms)
+    terms, start = layout.terms(number), layout.planned(number).start_offset
+    for length_bytes in range(2100):
+        stops = [
+            n for n in range(terms.start + 1, terms.stop + 1) if offset(n) - start == length_bytes
+        ]
+        right = [n for n in stops if n >= min(max_terms, terms.stop)]
+        found = layout.stored(number, length_bytes)
+        if right:
+            assert (found.terms, found.length_bytes) == ((terms.start, *right), length_bytes)
+        else:
+            assert found == layout.planned(number)
+    assert layout.stored(number, None) == layout.planned(number)
+
+
 def test_segments_are_equal_to_within_a_term() -> None:
     layout = Layout(64 * 2**20)
     for number in (1, 100, 10**5):

@@ -17,7 +17,6 @@ from sequence.build import BUILDERS
 from sequence.management.sentences import errors_as_sentences
 from sequence.models import Segment
 from sequence.populate import missing, populate
-from sequence.text.layout import offset
 from sequence.upkeep import prepare
 
 STOPPED = "Stopped; what is stored stays. The same command goes on from here."
@@ -85,8 +84,7 @@ class Command(BaseCommand):
         prepare()
         numbers = missing(upto)
         layout = conf.layout()
-        spans = (layout.terms(number) for number in numbers)
-        total_bytes = sum(offset(terms.stop) - offset(terms.start) for terms in spans)
+        total_bytes = sum(layout.planned(number).length_bytes for number in numbers)
         built = []
         with tqdm(
             total=total_bytes, unit="B", unit_scale=True, disable=None, dynamic_ncols=True
