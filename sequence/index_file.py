@@ -1,15 +1,10 @@
 """The index as SQLite's file: what is wrong with it as one, and how another one takes its place."""
 
-import logging
 import sqlite3
 from contextlib import suppress
 from pathlib import Path
-from urllib.parse import unquote, urlsplit
 
-from django.contrib.auth import get_user_model
 from django.db import DatabaseError, connection
-
-log = logging.getLogger(__name__)
 
 DAMAGED = "damaged.sqlite3"
 """The name that a damaged index is kept under, until there is another one."""
@@ -18,14 +13,10 @@ _DAMAGES = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_ERROR)
 """What SQLite says of a file that is damaged, none of its own, or without our tables. A full disk,
 say, or another process that writes, is something else."""
 
-_MAGIC = b"SQLite format 3\0"
-"""SQLite's file format, section 1.3.1."""
-
 
 def path() -> Path:
-    """Where the index is; without what a data directory that is read-only adds to its name."""
-    name = str(connection.settings_dict["NAME"])
-    return Path(unquote(urlsplit(name).path) if name.startswith("file:") else name)
+    """Where the index is."""
+    return Path(connection.path)  # type: ignore[attr-defined]
 
 
 def fault(check: str) -> str | None:
@@ -33,10 +24,10 @@ def fault(check: str) -> str | None:
 
     Raises DatabaseError where it cannot be looked at: `is_damage` tells what that means.
     """
-    if _is_something_else():
+    if _is_empty():
         # Not opened: that would wait for those who opened it when it was an index.
         connection.close()
-        return "file is not a database"
+        return "file is empty"
     with connection.cursor() as cursor:
         cursor.execute(f"PRAGMA {check}(1)")
         found = cursor.fetchone()
@@ -45,18 +36,24 @@ def fault(check: str) -> str | None:
 
 def is_damage(error: DatabaseError) -> bool:
     """Whether SQLite says by the error that the file is damaged, or none of its own."""
+    return kind(error) in _DAMAGES
+
+
+def kind(error: DatabaseError) -> int:
+    """Return SQLite's primary result code of the error."""
     code: int = getattr(error.__cause__, "sqlite_errorcode", sqlite3.SQLITE_ERROR)
     # The lower byte is the kind, the rest tells more of it.
-    return code & 0xFF in _DAMAGES
+    return code & 0xFF
 
 
-def _is_something_else() -> bool:
-    """Whether there is a file that does not begin as SQLite's do, such as an empty one."""
-    try:
-        with path().open("rb") as file:
-            return file.read(len(_MAGIC)) != _MAGIC
-    except FileNotFoundError:
-        return False
+def _is_empty() -> bool:
+    """Return whether there is a file, which has no bytes; SQLite would call it an index.
+
+    Asked of its name: to open and close it would drop the locks that the process has on it.
+    """
+    with suppress(FileNotFoundError):
+        return path().stat().st_size == 0
+    return False
 
 
 def set_aside() -> Path:
@@ -70,16 +67,3 @@ def set_aside() -> Path:
         with suppress(FileNotFoundError):
             index.with_name(index.name + suffix).rename(aside.with_name(aside.name + suffix))
     return aside
-
-
-def carry_over_accounts(aside: Path) -> None:
-    """Copies the admin's accounts out of the index that was set aside, where they can be read."""
-    accounts = get_user_model()._meta.db_table
-    with connection.cursor() as cursor:
-        try:
-            cursor.execute("ATTACH %s AS damaged", [str(aside)])
-            cursor.execute(f"INSERT INTO {accounts} SELECT * FROM damaged.{accounts}")  # noqa: S608
-        except DatabaseError as error:
-            log.error("The accounts could not be read from %s (%s).", aside, error)
-        finally:
-            connection.close()

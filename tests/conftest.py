@@ -26,6 +26,15 @@ hypothesis.settings.load_profile("fibo")
 ROOT = Path(__file__).resolve().parent.parent
 
 
+def pytest_collection_modifyitems(items: list[pytest.Function]) -> None:
+    """Let each test that may use the index use the accounts too."""
+    for item in items:
+        marker = item.get_closest_marker("django_db")
+        if marker or "transactional_db" in getattr(item, "fixturenames", ()):
+            more = {**(marker.kwargs if marker else {}), "databases": "__all__"}
+            item.add_marker(pytest.mark.django_db(**more), append=False)
+
+
 _injected: list[tuple[str, int, str]] = []
 
 
@@ -95,7 +104,7 @@ def own_index(data_dir: Path, transactional_db: None) -> Iterator[Path]:
     connection.close()
     kept = connection.settings_dict["NAME"]
     path = connection.settings_dict["NAME"] = data_dir / "index.sqlite3"
-    call_command("migrate", verbosity=0, interactive=False)
+    call_command("migrate", database="default", verbosity=0, interactive=False)
     yield path
     idle()
     connection.close()
