@@ -296,31 +296,28 @@ ROOT_URLCONF = "fibosite.urls"
 WSGI_APPLICATION = "fibosite.wsgi.application"
 
 
-def _sqlite() -> dict[str, Any]:
-    """The index as a file of the data directory."""
-    path = FIBO_DATA_DIR / "index.sqlite3"
-    # SQLite writes beside an index in WAL mode even to read it, unless it is told that nobody
+def _sqlite(name: str, synchronous: str, kept_s: int | None) -> dict[str, Any]:
+    """A file of the data directory; its connections are kept for so long, None for ever."""
+    path = FIBO_DATA_DIR / name
+    # SQLite writes beside a file in WAL mode even to read it, unless it is told that nobody
     # writes.
     writable = os.access(FIBO_DATA_DIR, os.W_OK)
     return {
         "ENGINE": "fibosite.sqlite",
         "NAME": path if writable else f"{path.as_uri()}?immutable=1",
-        # Every thread keeps its connection: to open one costs more than a small request.
-        "CONN_MAX_AGE": None,
+        "CONN_MAX_AGE": kept_s,
         "OPTIONS": {
             # A transaction that reads first and writes later fails at once where another one
             # writes meanwhile, whatever the timeout: it must ask to write from the start.
             "transaction_mode": "IMMEDIATE",
             # To open it nobody has to wait for long, unless it is damaged: then for ever.
             "timeout": 5,
-            # In WAL mode NORMAL loses no consistency: after a power cut the last rows may be
-            # gone, and their segments are then made again. The page cache is small (in KiB),
-            # as there is one for each of hundreds of threads. The log of changes gives back what
-            # it had to grow beyond its usual 4 MiB.
+            # The page cache is small (in KiB), as there is one for each of hundreds of threads.
+            # The log of changes gives back what it had to grow beyond its usual 4 MiB.
             "init_command": (
                 ("PRAGMA journal_mode=WAL; " if writable else "")
                 + "PRAGMA journal_size_limit=4194304; "
-                + "PRAGMA synchronous=NORMAL; PRAGMA cache_size=-256; "
+                + f"PRAGMA synchronous={synchronous}; PRAGMA cache_size=-256; "
                 # To write, for all who write before.
                 + "PRAGMA busy_timeout=60000"
             ),
@@ -367,7 +364,19 @@ def _on_postgresql(facts: dict[str, str]) -> dict[str, Any]:
 
 
 _facts = _postgresql("DATABASE_URL")
-DATABASES = {"default": _on_postgresql(_facts) if _facts else _sqlite()}
+DATABASES = (
+    {"default": _on_postgresql(_facts)}
+    if _facts
+    else {
+        # The index can be built again. In WAL mode NORMAL loses no consistency: after a power cut
+        # the last rows may be gone, and their segments are then built again. Every thread keeps
+        # its connection: to open one costs more than a small request.
+        "default": _sqlite("index.sqlite3", synchronous="NORMAL", kept_s=None),
+        # Nothing knows the accounts again: what is committed is on the disk (FULL).
+        "accounts": _sqlite("accounts.sqlite3", synchronous="FULL", kept_s=0),
+    }
+)
+DATABASE_ROUTERS = ["fibosite.router.Router"]
 if FIBO_OBJECT_STORE and not _facts:
     # A host with rows of its own would take what others put there for leftovers.
     sys.exit(

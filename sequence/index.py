@@ -3,25 +3,25 @@
 It is a file of SQLite's (sequence/index_file.py), or tables on a PostgreSQL that hosts share.
 """
 
+import fcntl
 import logging
+import os
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
 
 from django.apps import apps
 from django.core.management import call_command
-from django.db import DatabaseError, connection
+from django.db import DEFAULT_DB_ALIAS, DatabaseError, connection
 from django.dispatch import Signal
 
-from sequence import conf, index_file
+from sequence import accounts, conf, index_file
+from sequence.accounts import DERIVED
 from sequence.background import Background
 from sequence.errors import FiboError
 from sequence.ratelimit import acquire
 from sequence.store.directory import SegmentDirectory
 
 log = logging.getLogger(__name__)
-
-APPS = ("sequence", "procrastinate")
-"""Whose tables an index must have; those of the second where it is installed."""
 
 NO_SUCH_TABLE = ("42P01", "42703")
 """PostgreSQL's errors for tables and columns that are missing (its manual, appendix A)."""
@@ -98,7 +98,7 @@ def fault(check: str = "quick_check") -> str | None:
         if _is_file() and (found := index_file.fault(check)):
             return found
         with connection.cursor() as cursor:
-            for model in (each for each in apps.get_models() if each._meta.app_label in APPS):
+            for model in (each for each in apps.get_models() if each._meta.app_label in DERIVED):
                 cursor.execute(f"{model._default_manager.order_by().query} LIMIT 0")
         return None
     except DatabaseError as error:
@@ -125,37 +125,46 @@ def remedy(error: DatabaseError) -> str:
 def restore(check: str = "quick_check") -> str | None:
     """Makes the index, empty, where it is missing or damaged; returns what was wrong with it.
 
-    A damaged file is set aside. The admin's accounts, which nothing else knows, are carried over
-    where they can be read. Raises OSError and DatabaseError where it cannot be made.
+    A damaged file is set aside, after the accounts were copied that an old one may have. Raises
+    OSError and DatabaseError where it cannot be made.
     """
     found = fault(check)
     if found is None:
         return None
     if not _is_file():
-        call_command("migrate", verbosity=0, interactive=False)
+        _migrate()
         return found
     with SegmentDirectory(conf.segments_dir()).sole_builder("index"):
         found = fault(check)
         if found is None:  # another process was faster
             return None
         with suppress(DatabaseError):
-            call_command("migrate", verbosity=0, interactive=False)
+            _migrate()
         if fault(check):
+            accounts.prepare()
             log.error("The index is damaged (%s); it is set aside and made anew.", found)
-            aside = index_file.set_aside()
-            call_command("migrate", verbosity=0, interactive=False)
-            index_file.carry_over_accounts(aside)
+            index_file.set_aside()
+            _migrate()
         return found
+
+
+def _migrate() -> None:
+    call_command("migrate", database=DEFAULT_DB_ALIAS, verbosity=0, interactive=False)
 
 
 @contextmanager
 def sole_migrator() -> Iterator[None]:
     """Makes the caller the only one of all hosts that changes the tables; waits for another one.
 
-    By a connection of its own: the migrations begin and end transactions on theirs.
+    On PostgreSQL by a connection of its own: the migrations begin and end transactions on theirs.
     """
     if _is_file():
-        yield
+        directory = os.open(conf.data_dir(), os.O_RDONLY)
+        try:
+            fcntl.flock(directory, fcntl.LOCK_EX)
+            yield
+        finally:
+            os.close(directory)
         return
     with closing(connection.copy()) as other, connection.cursor() as patient:
         other.set_autocommit(False)

@@ -1,15 +1,10 @@
 """The index as SQLite's file: what is wrong with it as one, and how another one takes its place."""
 
-import logging
 import sqlite3
 from contextlib import suppress
 from pathlib import Path
-from urllib.parse import unquote, urlsplit
 
-from django.contrib.auth import get_user_model
 from django.db import DatabaseError, connection
-
-log = logging.getLogger(__name__)
 
 DAMAGED = "damaged.sqlite3"
 """The name that a damaged index is kept under, until there is another one."""
@@ -33,14 +28,10 @@ _REMEDIES = {
 }
 """By SQLite's primary result code. Of others, such as SQLITE_IOERR, the system's log tells more."""
 
-_MAGIC = b"SQLite format 3\0"
-"""SQLite's file format, section 1.3.1."""
-
 
 def path() -> Path:
-    """Where the index is; without what a data directory that is read-only adds to its name."""
-    name = str(connection.settings_dict["NAME"])
-    return Path(unquote(urlsplit(name).path) if name.startswith("file:") else name)
+    """Where the index is."""
+    return Path(connection.path)  # type: ignore[attr-defined]
 
 
 def fault(check: str) -> str | None:
@@ -48,10 +39,10 @@ def fault(check: str) -> str | None:
 
     Raises DatabaseError where it cannot be looked at: `is_damage` tells what that means.
     """
-    if _is_something_else():
+    if _is_empty():
         # Not opened: that would wait for those who opened it when it was an index.
         connection.close()
-        return "file is not a database"
+        return "file is empty"
     with connection.cursor() as cursor:
         cursor.execute(f"PRAGMA {check}(1)")
         found = cursor.fetchone()
@@ -75,13 +66,14 @@ def remedy(error: DatabaseError) -> str:
     return _REMEDIES.get(kind(error), "")
 
 
-def _is_something_else() -> bool:
-    """Whether there is a file that does not begin as SQLite's do, such as an empty one."""
-    try:
-        with path().open("rb") as file:
-            return file.read(len(_MAGIC)) != _MAGIC
-    except FileNotFoundError:
-        return False
+def _is_empty() -> bool:
+    """Return whether there is a file, which has no bytes; SQLite would call it an index.
+
+    Asked of its name: to open and close it would drop the locks that the process has on it.
+    """
+    with suppress(FileNotFoundError):
+        return path().stat().st_size == 0
+    return False
 
 
 def set_aside() -> Path:
@@ -95,16 +87,3 @@ def set_aside() -> Path:
         with suppress(FileNotFoundError):
             index.with_name(index.name + suffix).rename(aside.with_name(aside.name + suffix))
     return aside
-
-
-def carry_over_accounts(aside: Path) -> None:
-    """Copies the admin's accounts out of the index that was set aside, where they can be read."""
-    accounts = get_user_model()._meta.db_table
-    with connection.cursor() as cursor:
-        try:
-            cursor.execute("ATTACH %s AS damaged", [str(aside)])
-            cursor.execute(f"INSERT INTO {accounts} SELECT * FROM damaged.{accounts}")  # noqa: S608
-        except DatabaseError as error:
-            log.error("The accounts could not be read from %s (%s).", aside, error)
-        finally:
-            connection.close()

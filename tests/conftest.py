@@ -34,6 +34,15 @@ for _number in (signal.SIGINT, signal.SIGQUIT):
 if signal.getsignal(signal.SIGINT) == signal.SIG_DFL:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
+def pytest_collection_modifyitems(items: list[pytest.Function]) -> None:
+    """Let each test that may use the index use the accounts too."""
+    for item in items:
+        marker = item.get_closest_marker("django_db")
+        if marker or "transactional_db" in getattr(item, "fixturenames", ()):
+            more = {**(marker.kwargs if marker else {}), "databases": "__all__"}
+            item.add_marker(pytest.mark.django_db(**more), append=False)
+
+
 _injected: list[tuple[str, int, str]] = []
 
 
@@ -107,7 +116,7 @@ def own_index(data_dir: Path, transactional_db: None) -> Iterator[Path]:
     connection.close()
     kept = connection.settings_dict["NAME"]
     path = connection.settings_dict["NAME"] = data_dir / "index.sqlite3"
-    call_command("migrate", verbosity=0, interactive=False)
+    call_command("migrate", database="default", verbosity=0, interactive=False)
     yield path
     idle()
     connection.close()

@@ -19,6 +19,9 @@ from fibosite.settings import *  # noqa: E402, F403
 from fibosite.settings import DATABASES  # noqa: E402
 
 if not _url:
-    # A file and not memory, as builders in other threads must see it.
-    DATABASES["default"]["TEST"] = {"NAME": Path(_directory) / "test.sqlite3"}
+    # Files and not memory, as builders in other threads must see it.
+    for _alias, _database in DATABASES.items():
+        _database["TEST"] = {"NAME": Path(_directory) / f"test-{_alias}.sqlite3"}
+    # Real processes show that it is durable; here it is emptied after each test.
+    DATABASES["accounts"]["OPTIONS"]["init_command"] += "; PRAGMA synchronous=OFF"
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]

@@ -14,6 +14,7 @@ LAYERS = [
     {"text"},
     {"protocol", "store", "models", "conf", "coding", "background", "drawing", "ratelimit"},
     {"budget", "index_file"},
+    {"accounts"},
     {"index"},
     {"usage", "pace"},
     {"build"},

@@ -1,4 +1,4 @@
-"""An index that is missing, empty or damaged is made anew, and the accounts are carried over."""
+"""An index that is missing, empty or damaged is made anew."""
 
 import sqlite3
 from collections.abc import Callable
@@ -7,7 +7,6 @@ from pathlib import Path
 from time import monotonic
 
 import pytest
-from django.contrib.auth.models import User
 from django.db import DatabaseError, connection
 from django.test import Client
 
@@ -73,18 +72,6 @@ def test_a_start_takes_in_the_files_as_they_are(own_index: Path, damage: Damage)
     assert index.fault("integrity_check") is None
     assert [segment.number for segment in Segment.objects.all()] == list(range(5))
     assert {path: path.stat().st_mtime_ns for path in conf.segments_dir().iterdir()} == files
-
-
-def test_accounts_survive_where_they_can_be_read(own_index: Path) -> None:
-    User.objects.create_superuser("operator", password="kept")  # noqa: S106
-    content = content_of(own_index)
-    with closing(sqlite3.connect(own_index)) as found:
-        query = "SELECT rootpage FROM sqlite_master WHERE name = 'sequence_segment'"
-        (page,) = found.execute(query).fetchone()
-    replace_index(own_index, overwritten(content, 4096 * (page - 1), b"\xff" * 4096))
-    assert index.restore() is not None
-    assert User.objects.get().check_password("kept")
-    assert (own_index.parent / index_file.DAMAGED).exists()
 
 
 def test_an_index_that_another_process_writes_is_not_taken_for_damaged(

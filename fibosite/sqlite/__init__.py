@@ -1,1 +1,1 @@
-"""Django's SQLite, for an index that may be damaged."""
+"""Django's SQLite, for files that may be damaged, deleted or replaced."""

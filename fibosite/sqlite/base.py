@@ -1,11 +1,16 @@
 """Django's SQLite, for files that may be damaged, and disks that may fail for a moment."""
 
+import os
 import sqlite3
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from functools import cached_property
+from pathlib import Path
 from threading import Event, Lock
+from time import monotonic
 from types import TracebackType
 from typing import Any
+from urllib.parse import unquote, urlsplit
+from weakref import WeakSet
 
 from django.db import DatabaseError
 from django.db.backends.sqlite3 import base
@@ -13,9 +18,10 @@ from django.db.utils import DatabaseErrorWrapper
 
 
 class _Errors(DatabaseErrorWrapper):
-    """Tells errors of the database, also where Python cannot decode their message.
+    """Notes on each error which database it is of: `database`, an attribute of its cause.
 
-    It quotes the damaged schema.
+    Also turns the error of a message that Python cannot decode, as it quotes a damaged schema,
+    into one of the database.
     """
 
     def __exit__(
@@ -24,6 +30,8 @@ class _Errors(DatabaseErrorWrapper):
         exc_value: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
+        if exc_value is not None:
+            exc_value.database = self.wrapper.alias  # type: ignore[attr-defined]
         if isinstance(exc_value, UnicodeDecodeError):
             message = bytes(exc_value.object).decode(errors="backslashreplace")
             raise DatabaseError(message) from exc_value
@@ -56,15 +64,120 @@ def _assert_writable(connection: sqlite3.Connection) -> None:
     connection.execute(f"PRAGMA busy_timeout = {patience_ms}")
 
 
+LOOK_EVERY_S = 1.0
+"""How often a process looks whether a name still leads to the files that are open."""
+
+_creating = Lock()
+_files: dict[Path, "_File"] = {}
+
+
+class _File:
+    """A database's file, and which one its name leads to: it may be deleted or replaced."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._connections: WeakSet[DatabaseWrapper] = WeakSet()
+        self._noting = Lock()
+        self._look_at = 0.0
+        self._found: tuple[int, ...] = ()
+
+    def create(self) -> None:
+        """Create it, if it is missing, for its owner only, whatever the umask.
+
+        SQLite gives its log the same mode, and syncs the directory with the first commit. If it
+        cannot be created, SQLite says so.
+        """
+        # One at a time: to close a descriptor drops the locks that the process has on its file.
+        with _creating, suppress(OSError):
+            os.close(os.open(self._path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+
+    def opened_by(self, wrapper: "DatabaseWrapper", before: tuple[int, int]) -> tuple[int, ...]:
+        """Note the connection; return what tells the files that it has opened from all others.
+
+        Return nothing, which no files are, if the one that had the name before has it no more.
+        """
+        with self._noting:
+            self._connections.add(wrapper)
+        found = self._look()
+        return found if found[:2] == before else ()
+
+    def current(self) -> tuple[int, ...]:
+        """Return the same of those that have its name, a second ago at most."""
+        return self._found if monotonic() < self._look_at else self._look()
+
+    def _look(self) -> tuple[int, ...]:
+        self._look_at = monotonic() + LOOK_EVERY_S
+        # SQLite's log and the memory that connections share belong to it.
+        found = tuple(part for end in ("", "-wal", "-shm") for part in _which(f"{self._path}{end}"))
+        if found != self._found:
+            self._found = found
+            with self._noting:
+                connections = list(self._connections)
+            for each in connections:
+                each.close_if_idle(but=found)
+        return found
+
+
+def _which(path: str) -> tuple[int, int]:
+    """Return what tells a file from all others; zeros if there is none."""
+    try:
+        status = os.stat(path)  # noqa: PTH116
+    except OSError:
+        return 0, 0
+    return status.st_dev, status.st_ino
+
+
 class DatabaseWrapper(base.DatabaseWrapper):
-    """A connection to the index, which can be written to."""
+    """A connection that can be written to, and that leaves a file which was deleted or replaced.
+
+    SQLite would go on with the deleted file for good. Who uses a connection finds out within a
+    second, and after its transaction opens the file that has its name now. Who finds out also
+    closes what threads without a request have kept open.
+    """
+
+    def __init__(self, *arguments: Any, **named: Any) -> None:
+        super().__init__(*arguments, **named)
+        self._file: _File | None = None
+        self._identity: tuple[int, ...] = ()
+        # Whether its thread has said that it needs it no more for now.
+        self._idle = False
+        self._idling = Lock()
+
+    @property
+    def path(self) -> Path:
+        """Where the file is; without what a data directory that is read-only adds to its name."""
+        name = str(self.settings_dict["NAME"])
+        return Path(unquote(urlsplit(name).path) if name.startswith("file:") else name)
+
+    def ensure_connection(self) -> None:
+        """Connect if there is no connection, or only one to files that have lost their name."""
+        with self._idling:
+            self._idle = False
+        if self._file and self._identity != self._file.current() and not self.in_atomic_block:
+            self.close()
+        super().ensure_connection()
+
+    def close_if_unusable_or_obsolete(self) -> None:
+        """Do as Django does, before and after each request: its thread does not use it then."""
+        super().close_if_unusable_or_obsolete()
+        self._idle = not self.in_atomic_block
+
+    def close_if_idle(self, but: tuple[int, ...]) -> None:
+        """Close it for its thread, unless that uses it or these are the files that it opened."""
+        with self._idling:
+            if self._idle and self._identity != but:
+                self.inc_thread_sharing()
+                try:
+                    self.close()
+                finally:
+                    self.dec_thread_sharing()
 
     def get_new_connection(self, conn_params: dict[str, Any]) -> sqlite3.Connection:
-        """A connection; raises OperationalError where it could only read.
+        """Connect; raise OperationalError if it could only read.
 
-        A file that cannot be opened to write is opened by SQLite to read; and the one beside the
-        index by which connections share memory (`-shm`) stays so for the whole process, as long as
-        any of them is open. After a fault of a moment nothing would be stored any more.
+        A file that cannot be opened to write is opened by SQLite to read; and the memory that its
+        connections share (`-shm`) stays so for the whole process, as long as any of them is open.
+        After a fault of a moment nothing would be stored any more.
         """
         # Until one can write: of many that are opened at once one would always hold that file.
         with _one_by_one if _only_reading.is_set() else nullcontext():
@@ -78,12 +191,18 @@ class DatabaseWrapper(base.DatabaseWrapper):
             return opened[-1]
 
         try:
+            # Of a file that is said to be immutable nobody expects that it can be written to.
+            writable = "immutable=1" not in str(conn_params["database"])
+            file = _files.setdefault(self.path, _File(self.path))
+            if writable:
+                file.create()
+            before = _which(str(self.path))
             connection: sqlite3.Connection = super().get_new_connection(
                 conn_params | {"factory": noted}
             )
-            # Of an index that is said to be immutable nobody expects that.
-            if "immutable=1" not in str(conn_params["database"]):
+            if writable:
                 _assert_writable(connection)
+            self._file, self._identity = file, file.opened_by(self, before)
         except BaseException:
             # At once, and not when the error is forgotten, which refers to it.
             for each in opened:

@@ -1,8 +1,10 @@
-"""Django's migrate, by one host at a time: where several share an index, all of them start so."""
+"""Django's migrate for the index and the accounts, by one process at a time."""
 
 from typing import Any
 
+from django.core.management.base import CommandParser
 from django.core.management.commands import migrate
+from django.db import connections
 
 from sequence.index import sole_migrator
 
@@ -10,7 +12,13 @@ from sequence.index import sole_migrator
 class Command(migrate.Command):
     """manage.py migrate."""
 
-    def handle(self, *arguments: Any, **options: Any) -> None:
-        """Migrates; who had to wait finds nothing left to do."""
+    def add_arguments(self, parser: CommandParser) -> None:
+        """Add Django's, of which --database is each one if it is not given."""
+        super().add_arguments(parser)
+        parser.set_defaults(database=None)
+
+    def handle(self, *arguments: Any, database: str | None, **options: Any) -> None:
+        """Migrate; who had to wait finds nothing left to do."""
         with sole_migrator():
-            super().handle(*arguments, **options)
+            for each in [database] if database else connections:
+                super().handle(*arguments, database=each, **options)

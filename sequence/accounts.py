@@ -1,0 +1,194 @@
+"""The admin's accounts, rights and sessions: original data, which nothing can build again.
+
+They lie in a database of their own, accounts.sqlite3, or in the PostgreSQL that has the index too.
+Nothing here replaces or repairs that file. The index, in which they once lay, may be deleted.
+"""
+
+import logging
+import shutil
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from django.apps import apps
+from django.contrib.auth import get_permission_codename, get_user_model
+from django.contrib.auth.models import Permission
+from django.contrib.contenttypes.models import ContentType
+from django.core.management import call_command
+from django.db import DEFAULT_DB_ALIAS, DatabaseError, connections, transaction
+from django.db.models import Model
+
+from sequence import conf, index_file
+
+log = logging.getLogger(__name__)
+
+DERIVED = ("sequence", "procrastinate")
+"""The apps whose tables are the index; those of the second are there if it is installed."""
+
+_ALIAS = "accounts"
+
+_HEADER = b"SQLite format 3\0\x10\x00\x02\x02\x00\x40\x20\x20"
+"""How every index begins: pages of 4 KiB, in WAL mode (SQLite's file format, section 1.3)."""
+
+
+def alias() -> str:
+    """Return the name of their database in DATABASES."""
+    return _ALIAS if _ALIAS in connections else DEFAULT_DB_ALIAS
+
+
+def failed(error: BaseException) -> bool:
+    """Return whether it is their own database that the error is of."""
+    return getattr(error.__cause__, "database", DEFAULT_DB_ALIAS) == _ALIAS
+
+
+def sentence(error: DatabaseError) -> str:
+    """Return what is wrong with it, and the remedy."""
+    return (
+        f"The accounts cannot be used ({error}). The text is served without them. If "
+        f"{_ALIAS}.sqlite3 is damaged, stop the service, put the backup in its place or move it "
+        "away, and run manage.py createsuperuser to build it if there is no backup."
+    )
+
+
+def prepare() -> None:
+    """Build the tables and the permissions that are missing; take the accounts out of the index.
+
+    Logs that the database is damaged; raises OSError and DatabaseError if it cannot be written.
+    """
+    if alias() != _ALIAS:
+        return  # they come with those of the index
+    for path in conf.data_dir().glob("*.sqlite3*"):
+        with suppress(OSError):
+            path.chmod(0o600)
+    try:
+        if not _is_complete():
+            call_command("migrate", database=_ALIAS, verbosity=0, interactive=False)
+        _move_out_of_index()
+    except DatabaseError as error:
+        if not (failed(error) and index_file.is_damage(error)):
+            raise
+        log.error("%s", sentence(error))
+    finally:
+        connections[_ALIAS].close()
+
+
+def _models() -> list[type[Model]]:
+    found = apps.get_models(include_auto_created=True)
+    return [model for model in found if model._meta.app_label not in DERIVED]
+
+
+def _is_complete() -> bool:
+    """Return whether all tables are there, and the permissions of all models."""
+    try:
+        with connections[_ALIAS].cursor() as cursor:
+            for model in _models():
+                cursor.execute(f"SELECT 1 FROM {model._meta.db_table} LIMIT 0")  # noqa: S608
+        found = set(Permission.objects.values_list("content_type__app_label", "codename"))
+    except DatabaseError as error:
+        if index_file.kind(error) == sqlite3.SQLITE_ERROR:  # no such table
+            return False
+        raise
+    expected = {
+        (model._meta.app_label, codename)
+        for model in apps.get_models()
+        for codename in (
+            *(get_permission_codename(act, model._meta) for act in model._meta.default_permissions),
+            *(codename for codename, _ in model._meta.permissions),
+        )
+    }
+    return expected <= found
+
+
+def _move_out_of_index() -> None:
+    """Copy the accounts of an index that was built when it still had them; then remove them there.
+
+    A power cut in between copies them again, as long as there is no account.
+    """
+    if not index_file.path().exists():
+        return
+    tables = {model._meta.db_table for model in _models()}
+    index = connections[DEFAULT_DB_ALIAS]
+    try:
+        left = tables & set(index.introspection.table_names())
+    except DatabaseError:
+        left = tables  # perhaps: the index is damaged
+    finally:
+        index.close()
+    if left and not get_user_model().objects.exists():
+        _copy_from_index()
+        # The models may have more permissions than they had then.
+        call_command("migrate", database=_ALIAS, verbosity=0, interactive=False)
+    with suppress(DatabaseError), index.cursor() as cursor:
+        # What is deleted is overwritten, so that no password's hash stays in the index.
+        cursor.execute("PRAGMA secure_delete = ON")
+        cursor.execute("PRAGMA foreign_keys = OFF")
+        for table in left:
+            cursor.execute(f"DROP TABLE IF EXISTS {table}")
+        if left:
+            cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    index.close()
+
+
+def _copy_from_index() -> None:
+    """Copy what can be read of them, in one transaction, and log what cannot."""
+    with _legible_index() as path, connections[_ALIAS].cursor() as cursor:
+        cursor.execute("ATTACH %s AS old", [str(path)])
+        # The tables of a schema are read although others are damaged.
+        cursor.execute("PRAGMA writable_schema = ON")
+        with transaction.atomic(_ALIAS):
+            for model in _models():
+                cursor.execute(f"DELETE FROM {model._meta.db_table}")  # noqa: S608
+            lost = {model._meta.db_table: _copy(cursor, model) for model in _models()}
+            cursor.execute("PRAGMA main.foreign_key_check")
+            for table, row, *_ in cursor.fetchall():
+                cursor.execute(f"DELETE FROM {table} WHERE rowid = %s", [row])  # noqa: S608
+                lost[table] = lost[table] or "rows that belong to what was lost"
+    connections[_ALIAS].close()
+    ContentType.objects.clear_cache()
+    log.info("The accounts have moved from %s into %s.sqlite3.", path.name, _ALIAS)
+    for table, what in lost.items():
+        if what:
+            log.error("Of %s in the damaged index could not be read: %s.", table, what)
+
+
+def _copy(cursor: Any, model: type[Model]) -> str:
+    """Copy the model's table from `old`, row by row if need be; return what was lost of it."""
+    table = model._meta.db_table
+    columns = ", ".join(str(field.column) for field in model._meta.local_concrete_fields)
+    copy = f"INSERT INTO {table} ({columns}) SELECT {columns} FROM old.{table}"  # noqa: S608
+    try:
+        cursor.execute(copy)
+        return ""
+    except DatabaseError as error:
+        lost = str(error)
+    rows: set[int] = set()
+    for order in ("ASC", "DESC"):  # up to what is damaged, from both ends
+        with suppress(DatabaseError):
+            cursor.execute(f"SELECT rowid FROM old.{table} ORDER BY rowid {order}")  # noqa: S608
+            for (row,) in cursor:
+                rows.add(row)
+    for row in rows:
+        with suppress(DatabaseError):
+            cursor.execute(f"{copy} WHERE rowid = %s", [row])
+    return lost
+
+
+@contextmanager
+def _legible_index() -> Iterator[Path]:
+    """Give the index; if it does not begin as it must, a copy that does."""
+    path = index_file.path()
+    with path.open("rb") as file:
+        if file.read(len(_HEADER)) == _HEADER:
+            yield path
+            return
+    with TemporaryDirectory(dir=path.parent) as directory:
+        copy = Path(directory, path.name)
+        for end in ("", "-wal"):
+            with suppress(FileNotFoundError):
+                shutil.copyfile(f"{path}{end}", f"{copy}{end}")
+        with copy.open("r+b") as file:
+            file.write(_HEADER)
+        yield copy

@@ -1,0 +1,26 @@
+"""Django's commands that are about the accounts, wherever these lie."""
+
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandParser
+
+from sequence import accounts
+from sequence.management.sentences import errors_as_sentences
+
+
+class OnAccounts(BaseCommand):
+    """What such a command does besides: first in the bases of a class, before Django's."""
+
+    # They are made first.
+    requires_migrations_checks = False
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        """Add Django's, of which --database is that of the accounts if it is not given."""
+        super().add_arguments(parser)
+        parser.set_defaults(database=accounts.alias())
+
+    def handle(self, *arguments: Any, **options: Any) -> str | None:
+        """Do as Django does, after the tables were built if they are missing."""
+        with errors_as_sentences():
+            accounts.prepare()
+            return super().handle(*arguments, **options)
