@@ -157,6 +157,23 @@ def test_static_files_that_were_half_collected_are_collected_again(clone: Path) 
     assert icon.read_bytes() == whole
 
 
+# gunicorn itself has tracebacks for these.
+@pytest.mark.parametrize("name", ["WEB_CONCURRENCY", "FORWARDED_ALLOW_IPS"])
+def test_make_serve_says_which_setting_makes_no_sense(clone: Path, name: str) -> None:
+    found = subprocess.run(
+        ["make", "serve"],  # noqa: S607
+        cwd=clone,
+        env=os.environ | {name: "x"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    sentence, rest = found.stderr.split("\n", 1)
+    assert sentence.startswith(f"{name} is 'x'; it must be ")
+    assert rest.startswith("make")
+    assert found.stdout == ""
+
+
 @pytest.mark.skipif(os.getuid() != 0, reason="only root can become somebody else")
 @pytest.mark.skipif(not SYSTEM.exists(), reason="only Debian's Python has venv in its own package")
 def test_without_root_what_is_missing_is_said_in_one_sentence() -> None:
