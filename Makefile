@@ -4,6 +4,9 @@ PYTHON ?= python3
 UPTO ?= 100000
 MANAGE = .venv/bin/python manage.py
 
+# Files are UTF-8, whatever the locale is.
+export PYTHONUTF8 = 1
+
 .PHONY: help install serve populate test drill cluster cluster-down cluster-test lint format bench clean
 .PHONY: again browser faults engines
 
@@ -26,7 +29,10 @@ test: .venv/develop browser install ## install what the tests need and run them 
 	.venv/bin/coverage report --skip-covered
 
 drill: .venv/develop browser faults install ## the tests that take minutes; as root, they mount
-	.venv/bin/python -m pytest -m drill
+	@# Those that are patient run at the same time, on what the others leave of the processors.
+	nice -n 19 .venv/bin/python -m pytest -q -m patient & patient=$$!; \
+	  .venv/bin/python -m pytest -m "drill and not patient"; status=$$?; \
+	  wait $$patient && exit $$status
 
 cluster: .venv/cluster engines install ## several hosts, their index and object store, on this machine
 	.venv/bin/python -m cluster up

@@ -8,6 +8,7 @@ from django.http import (
     HttpRequest,
     HttpResponse,
     HttpResponseBase,
+    HttpResponsePermanentRedirect,
     StreamingHttpResponse,
 )
 from django.middleware import common
@@ -71,6 +72,6 @@ class CommonMiddleware(common.CommonMiddleware):
 
     ANY_HOST = ("/livez", "/readyz", "/metrics")
 
-    def process_request(self, request: HttpRequest) -> HttpResponseBase | None:
+    def process_request(self, request: HttpRequest) -> HttpResponsePermanentRedirect | None:
         """Return None to go on; raise DisallowedHost for a name that is not ours."""
         return None if request.path_info in self.ANY_HOST else super().process_request(request)

@@ -154,8 +154,9 @@ def run(command: list[str], data_dir: Path, **variables: str) -> subprocess.Comp
 
 def environment(data_dir: Path, **variables: str) -> dict[str, str]:
     """The environment of a process that uses the real settings and this data directory."""
-    ours = ("FIBO_", "DJANGO_", "PORT", "WEB_CONCURRENCY", "DATABASE_URL")
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
+    from tests.settings import OURS
+
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(OURS)}
     return kept | {"FIBO_DATA_DIR": str(data_dir)} | variables
 
 

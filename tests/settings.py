@@ -8,11 +8,24 @@ from pathlib import Path
 
 _directory = tempfile.mkdtemp(prefix="fibo-tests-")
 atexit.register(shutil.rmtree, _directory, ignore_errors=True)
+# Never what a developer works with, such as an index; tests/test_postgresql.py names its own.
+OURS = (
+    "FIBO_",
+    "DJANGO_",
+    "PORT",
+    "WEB_CONCURRENCY",
+    "DATABASE_URL",
+    "FORWARDED_ALLOW_IPS",
+    "GUNICORN_",
+)
+"""How the variables begin that change what the service does."""
+_url = os.environ.get("FIBO_TEST_DATABASE_URL")
+for _name in [name for name in os.environ if name.startswith(OURS)]:
+    if _name != "DJANGO_SETTINGS_MODULE":
+        del os.environ[_name]
 os.environ["FIBO_DATA_DIR"] = _directory
 os.environ["FIBO_SEGMENT_BYTES"] = "4096"
-# Never the index that a developer works with: tests/test_postgresql.py names one of its own.
-os.environ.pop("DATABASE_URL", None)
-if _url := os.environ.get("FIBO_TEST_DATABASE_URL"):
+if _url:
     os.environ["DATABASE_URL"] = _url
 
 from fibosite.settings import *  # noqa: E402, F403

@@ -168,6 +168,20 @@ def test_an_interrupted_prepopulate_says_how_to_go_on(migrated: Path) -> None:
     assert errors == "Stopped; what is stored stays. The same command goes on from here.\n"
 
 
+def test_what_a_background_job_tests_can_be_interrupted() -> None:
+    handler = "import signal; print(repr(signal.getsignal(signal.SIGINT)))"
+    for helpers, expected in (("", "Handlers.SIG_IGN"), ("import tests.conftest", "default_int")):
+        program = f"""
+import signal, subprocess, sys
+signal.signal(signal.SIGINT, signal.SIG_IGN)  # as a shell without job control does
+{helpers}
+subprocess.run([sys.executable, "-c", {handler!r}], check=True)
+"""
+        command = [sys.executable, "-c", program]
+        found = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+        assert expected in found.stdout
+
+
 def test_segments_prints_the_table_and_its_totals(migrated: Path) -> None:
     manage(migrated, "prepopulate", "--upto=1000", **SMALL)
     found = manage(migrated, "segments", **SMALL)

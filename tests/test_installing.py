@@ -14,7 +14,7 @@ import pytest
 
 from tests.conftest import ROOT
 
-pytestmark = pytest.mark.drill
+pytestmark = [pytest.mark.drill, pytest.mark.patient]
 
 SYSTEM = Path("/usr/bin/python3")
 
@@ -155,6 +155,23 @@ def test_static_files_that_were_half_collected_are_collected_again(clone: Path) 
     icon.write_bytes(whole[:10])
     assert_installs(clone)
     assert icon.read_bytes() == whole
+
+
+# gunicorn itself has tracebacks for these.
+@pytest.mark.parametrize("name", ["WEB_CONCURRENCY", "FORWARDED_ALLOW_IPS"])
+def test_make_serve_says_which_setting_makes_no_sense(clone: Path, name: str) -> None:
+    found = subprocess.run(
+        ["make", "serve"],  # noqa: S607
+        cwd=clone,
+        env=os.environ | {name: "x"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    sentence, rest = found.stderr.split("\n", 1)
+    assert sentence.startswith(f"{name} is 'x'; it must be ")
+    assert rest.startswith("make")
+    assert found.stdout == ""
 
 
 @pytest.mark.skipif(os.getuid() != 0, reason="only root can become somebody else")

@@ -273,6 +273,7 @@ def test_a_worker_may_open_all_the_files_that_it_is_allowed(shared_server: Serve
 
 
 @pytest.mark.drill
+@pytest.mark.patient
 def test_as_it_comes_a_stalled_reader_is_dropped_and_ten_kilobytes_a_second_are_enough(
     serve: Serve,
 ) -> None:
