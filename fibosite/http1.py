@@ -59,6 +59,10 @@ class Request(message.Request):  # type: ignore[misc]
     admin's forms, and what is left of one, or is broken in it, must not become a request (9.3).
     """
 
+    headers: list[tuple[str, str]]
+    path: str
+    body: Any
+
     def __init__(self, *arguments: Any) -> None:
         try:
             super().__init__(*arguments)

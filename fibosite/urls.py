@@ -6,6 +6,8 @@ from django.shortcuts import redirect
 from django.templatetags.static import static
 from django.urls import include, path
 
+from sequence import views
+
 admin.autodiscover()
 
 
@@ -16,6 +18,7 @@ def favicon(_: HttpRequest) -> HttpResponseBase:
 
 urlpatterns = [
     path("", include("sequence.urls")),
+    path("robots.txt", views.robots),
     path("favicon.ico", favicon),
     path("admin/", admin.site.urls),
 ]

@@ -83,8 +83,10 @@ class ThreadWorker(gthread.ThreadWorker):  # type: ignore[misc]
 
     def handle_error(self, req: Any, client: socket.socket, addr: Any, exc: Exception) -> None:
         """Answer a request that did not reach the application, or that raised in it."""
-        if not is_clients(exc):
-            self.log.error("A request failed.", exc_info=exc)
+        if is_clients(exc):
+            self.log.debug("A request of %s was refused: %s", addr, exc)
+        else:
+            self.log.error("A request of %s failed.", addr, exc_info=exc)
         request = req or getattr(exc, "request", None)
         with suppress(OSError):
             client.sendall(refusal(exc, getattr(request, "method", None)))

@@ -6,6 +6,7 @@ from django.template.loader import render_to_string
 
 from sequence import build, conf, describe
 from sequence import plots as figures
+from sequence.protocol.answer import MAX_INLINE_BYTES
 from sequence.protocol.query import MOST_VALUE_DIGITS
 from sequence.text import facts, layout
 from sequence.text.format import FORMATS
@@ -37,6 +38,7 @@ def front(root: str) -> str:
         max_sn=conf.max_sn(),
         example=Representation(FORMATS["text"], Span(0, sn)),
         address=f"{root}?sn={sn}",
+        max_inline_bytes=MAX_INLINE_BYTES,
     )
 
 

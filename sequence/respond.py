@@ -179,7 +179,7 @@ def refused(request: HttpRequest, error: Exception) -> HttpResponse:
     return response
 
 
-def represent(request: HttpRequest, representation: Representation, file_name: str) -> Decided:
+def represent(request: HttpRequest, representation: Representation) -> Decided:
     """The response to a request for a representation; raises the errors of refusal."""
     format, terms = representation.format, representation.terms
     facts = (LAYOUT_VERSION, terms.start, terms.stop, format.name)
@@ -189,7 +189,8 @@ def represent(request: HttpRequest, representation: Representation, file_name: s
     segment_bytes = conf.layout().segment_bytes
     etags = {c.name: strong_etag(*facts, c.name, c.recipe, segment_bytes) for c in codings}
     etags[IDENTITY] = strong_etag(*facts, IDENTITY)
-    about = Metadata(representation.length, format.media_type, etags, file_name=file_name)
+    name = representation.file_name
+    about = Metadata(representation.length, format.media_type, etags, file_name=name)
     decided = answer(str(request.method), request.headers, about)
     if decided.coding == IDENTITY or not decided.body:
         chunks = stream(representation, decided.body)

@@ -19,6 +19,15 @@ from sequence.text.span import Span
 
 REVALIDATE = "public, no-cache"
 """For what is as the operator's settings have it."""
+ROBOTS = """\
+User-agent: *
+Disallow: /?sn=
+Disallow: /terms
+Disallow: /plots?sn=
+Disallow: /admin/
+Disallow: /metrics
+"""
+"""Pages link to one another through 10^18 terms, and their bytes have no end for a crawler."""
 
 
 def asked(request: HttpRequest, *known: str) -> dict[str, str]:
@@ -37,7 +46,7 @@ def text(request: HttpRequest) -> HttpResponseBase:
     name = query.choice("format", parameters, FORMATS, default="text")
     terms = query.window(parameters, conf.max_sn())
     representation = Representation(FORMATS[name], terms)
-    response = represent(request, representation, representation.file_name)
+    response = represent(request, representation)
     if following := min(terms.length, conf.max_sn() - terms.stop):
         written = "" if name == "text" else f"&format={name}"
         target = f"/?sn={following}&start={terms.stop}{written}"
@@ -66,7 +75,7 @@ def term(request: HttpRequest, n: str) -> HttpResponseBase:
         allowed = f"less than {conf.max_sn()} for its digits; format=json tells of it without them"
         raise ParameterError("n", n, allowed, maximum=conf.max_sn() - 1)
     digits = Representation(FORMATS["lines"], Span(number, number + 1))
-    response = represent(request, digits, f"fibonacci-{number}.txt")
+    response = represent(request, digits)
     patch_vary_headers(response, ["Accept"])
     return response
 
@@ -116,6 +125,12 @@ def usage(request: HttpRequest) -> str:
 def description(request: HttpRequest) -> HttpResponseBase:
     """The service, as OpenAPI describes it."""
     return small(request, json.dumps(openapi.document(conf.max_sn())), JSON, REVALIDATE)
+
+
+@public
+def robots(request: HttpRequest) -> HttpResponseBase:
+    """What crawlers may ask for: the front page, the plots and the description (RFC 9309)."""
+    return small(request, ROBOTS.strip(), PLAIN, REVALIDATE)
 
 
 @public

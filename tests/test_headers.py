@@ -1,5 +1,7 @@
 """Security headers: on every answer, whatever gives it."""
 
+from urllib.robotparser import RobotFileParser
+
 import pytest
 
 from tests.conftest import Server
@@ -42,6 +44,27 @@ def test_every_answer_has_the_security_headers(
 def test_a_foreign_host_is_refused_with_them_too(shared_server: Server) -> None:
     _, headers, _ = shared_server.get("/", Host="evil.example")
     assert set(headers["Content-Security-Policy"].split("; ")) == POLICY
+
+
+@pytest.mark.parametrize(
+    ("target", "allowed"),
+    [
+        *((target, True) for target in ("/", "/plots", "/openapi.json", "/static/x.css")),
+        *(
+            (target, False)
+            for target in ("/?sn=5", "/terms/5", f"/terms/{10**18}", "/terms?value=5")
+        ),
+        *((target, False) for target in ("/plots?sn=5", "/admin/", "/metrics")),
+    ],
+)
+def test_crawlers_are_kept_from_pages_without_end(
+    shared_server: Server, target: str, allowed: bool
+) -> None:
+    status, headers, body = shared_server.get("/robots.txt")
+    assert (status, headers["Content-Type"]) == (200, "text/plain; charset=utf-8")
+    robots = RobotFileParser()
+    robots.parse(body.decode().splitlines())
+    assert robots.can_fetch("Anybot", target) is allowed
 
 
 def test_the_browsers_icon_is_found(shared_server: Server) -> None:

@@ -56,6 +56,7 @@ def asked(server: Server, request: str, *methods: str, ends: bool = False) -> li
     return responses(content, *methods)
 
 
+CRLF = "\r\n"
 CHUNKED = "Transfer-Encoding: chunked\r\n\r\n"
 BODIES = {
     "whole": "Content-Length: 5\r\n\r\nhello",
@@ -152,7 +153,7 @@ def test_a_connection_ends_if_any_of_its_options_says_so(
     shared_server: Server, lines: str, version: str, persists: bool
 ) -> None:
     host = "" if "Host" in lines else "Host: localhost\r\n"
-    request = f"GET /?sn=5 HTTP/{version}\r\n{host}{lines}{chr(13) + chr(10) if lines else ''}\r\n"
+    request = f"GET /?sn=5 HTTP/{version}\r\n{host}{lines}{CRLF if lines else ''}\r\n"
     found = asked(shared_server, request + NEXT)
     assert [response.body for response in found] == [b"0 1 1 2 3 ", b"alive\n"][: 1 + persists]
     assert found[0].headers["connection"] == ("keep-alive" if persists else "close")
@@ -236,7 +237,10 @@ REFUSED = {
     "no name": (" /livez HTTP/1.1\r\nlocalhost\r\n\r\n", 400),
     "no host": (" /livez HTTP/1.1\r\n\r\n", 400),
     "another scheme": (" ftp://localhost/ HTTP/1.1\r\nHost: localhost\r\n\r\n", 400),
-    "two lengths": (" / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nContent-Length: 1\r\n\r\n", 400),
+    "two lengths": (
+        " / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nContent-Length: 1\r\n\r\n",
+        400,
+    ),
     "a wrong length": (" / HTTP/1.1\r\nHost: a\r\nContent-Length: -1\r\n\r\n", 400),
     "a length of digits": (f" / HTTP/1.1\r\nHost: a\r\nContent-Length: {'9' * 8000}\r\n\r\n", 400),
     "two framings": (f" / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n{CHUNKED}", 400),

@@ -3,12 +3,14 @@
 import re
 import subprocess
 from collections.abc import Callable, Iterator
+from io import BytesIO
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, CDPSession, Page, expect, sync_playwright
+from pypdf import PdfReader
 
 from sequence.text.leading import leading_digits
 from tests import oracle
@@ -145,7 +147,7 @@ WINDOWS = [
     Window(20, 0, "text", "/?sn=20", "fibonacci-20.txt"),
     Window(0, 0, "text", "/?sn=0", "fibonacci-0.txt"),
     Window(700, 12, "text", "/?sn=700&start=12", "fibonacci-700-from-12.txt"),
-    Window(999, 0, "bfile", "/?sn=999&format=bfile", "b000045.txt"),
+    Window(999, 0, "bfile", "/?sn=999&format=bfile", "fibonacci-999.bfile.txt"),
     Window(30, 5, "jsonl", "/?sn=30&start=5&format=jsonl", "fibonacci-30-from-5.jsonl"),
     Window(2500, 1, "csv", "/?sn=2500&start=1&format=csv", "fibonacci-2500-from-1.csv"),
 ]
@@ -160,7 +162,7 @@ def test_the_page_builds_the_address_and_the_lines(visit: Visit, window: Window)
     address, file = visit.root + window.target, window.file
     assert page.inner_text("#address") == address
     assert page.get_attribute("#download", "href") == address
-    assert page.inner_text("#curl") == f"curl -C - -o {file} '{address}'"
+    assert page.inner_text("#curl") == f"curl -f -C - -o {file} '{address}'"
     assert page.inner_text("#wget") == f"wget -c -O {file} '{address}'"
     assert f'urlretrieve("{address}", "{file}")' in page.inner_text("#python")
 
@@ -181,7 +183,7 @@ def test_the_size_shown_is_that_of_the_bytes_delivered(visit: Visit, window: Win
 def test_the_page_says_the_size_and_the_lines_before_anything_is_asked(visit: Visit) -> None:
     page = visit.to("/")
     assert size(page) == len(oracle.text(0, 1000))
-    assert page.inner_text("#curl") == f"curl -C - -o fibonacci-1000.txt '{visit.root}/?sn=1000'"
+    assert page.inner_text("#curl") == f"curl -f -C - -o fibonacci-1000.txt '{visit.root}/?sn=1000'"
 
 
 def test_the_size_of_a_gigabyte_is_told_without_a_byte_of_it(visit: Visit) -> None:
@@ -203,7 +205,7 @@ def test_a_line_that_is_copied_makes_the_download(visit: Visit, line: str, tmp_p
     assert copied == page.inner_text(line)
     subprocess.run(["/bin/sh", "-c", copied], cwd=tmp_path, capture_output=True, check=True)
     _, _, body = visit.server.get("/?sn=2000&start=5&format=bfile")
-    assert (tmp_path / "fibonacci-2000-from-5.txt").read_bytes() == body
+    assert (tmp_path / "fibonacci-2000-from-5.bfile.txt").read_bytes() == body
 
 
 @pytest.mark.parametrize(
@@ -432,6 +434,67 @@ def test_a_number_is_said_to_be_a_term_or_not(
     assert [link.get_attribute("href") for link in found] == links
 
 
+@pytest.mark.parametrize("target", ["/", "/plots"])
+def test_no_input_cuts_what_is_pasted_into_it(visit: Visit, target: str) -> None:
+    page, pasted = visit.to(target), "1" * 30_000
+    fields = page.locator("input:visible").all()
+    assert len(fields) >= 3
+    for field in fields:
+        field.fill(pasted)
+        # A number beyond those of JavaScript is none at all.
+        assert field.input_value() in (pasted, "")
+        assert field.evaluate("field => field.validationMessage") != ""
+
+
+def test_a_value_that_is_too_long_is_refused_with_the_limit(visit: Visit) -> None:
+    page = visit.to("/")
+    page.fill("#value", "1" * 8000)
+    assert page.evaluate("document.querySelector('#value').validity.valid")
+    page.fill("#value", "1" * 8001)
+    page.press("#value", "Enter")
+    assert page.url == f"{visit.root}/"
+    assert "8000" in str(page.get_attribute("#value", "title"))
+    for digits, status, limit in [(8001, 400, "8000"), (9000, 414, "8190")]:
+        found, _, sentence = visit.server.get(f"/terms?value={'1' * digits}")
+        assert (found, limit in sentence.decode()) == (status, True)
+
+
+def test_a_browser_downloads_what_is_too_long_to_be_shown(visit: Visit) -> None:
+    page = visit.to("/")
+    assert "5,000,000" in page.inner_text("#ask-title ~ p >> nth=1")
+    with page.expect_download() as download:
+        page.evaluate("location.assign('/?sn=100000')")
+    assert download.value.suggested_filename == "fibonacci-100000.txt"
+    download.value.cancel()
+    assert visit.to("/?sn=1000").inner_text("body").startswith("0 1 1 2 3 5 8 ")
+
+
+@pytest.mark.parametrize("landscape", [False, True])
+@pytest.mark.parametrize("target", ["/terms/5", "/terms/20000", "/terms/99999", "/terms?value=145"])
+def test_paper_has_every_digit(visit: Visit, target: str, landscape: bool) -> None:
+    page = visit.to(target)
+    digits = re.sub(r"\D", "", page.inner_text("#digits"))
+    printed = PdfReader(BytesIO(page.pdf(format="A4", landscape=landscape)))
+    found = re.sub(r"[^\d.]", "", "".join(sheet.extract_text() for sheet in printed.pages))
+    assert digits in found
+
+
+@each_page
+def test_nothing_is_cut_on_paper(visit: Visit, target: str) -> None:
+    """What scrolls on a screen is as large on paper as what it holds."""
+    page = visit.to(target)
+    page.emulate_media(media="print")
+    page.set_viewport_size({"width": 700, "height": 1000})
+    cut = page.evaluate(
+        """[...document.querySelectorAll("main *, main")]
+        .filter((e) => getComputedStyle(e).overflow !== "visible" && e.localName !== "input")
+        .filter((e) => e.scrollHeight > e.clientHeight || e.scrollWidth > e.clientWidth)
+        .map((e) => e.outerHTML.slice(0, 80))"""
+    )
+    assert cut == []
+    assert page.evaluate("document.documentElement.scrollWidth") <= 700
+
+
 def cells(page: Page, plot: int) -> list[list[str]]:
     """The table of a plot, without commas."""
     page.click(f"summary >> nth={plot}")
@@ -530,6 +593,22 @@ def test_static_files_are_kept_for_good_and_compressed(server: Server) -> None:
         _, headers, _ = server.get(name, Accept_Encoding="gzip")
         assert headers["Content-Encoding"] == "gzip"
         assert "immutable" in headers["Cache-Control"]
+
+
+@pytest.mark.parametrize("name", ["sequence/page.css", "sequence/icon.svg", "admin/css/base.css"])
+def test_a_strong_etag_is_of_one_coding_alone(server: Server, name: str) -> None:
+    """RFC 9110, section 8.8.3.3."""
+    etags: dict[str | None, str] = {}
+    for accepted in ("gzip", "identity"):
+        _, headers, _ = server.get(f"/static/{name}", Accept_Encoding=accepted)
+        etags[headers.get("Content-Encoding")] = headers["ETag"]
+        status, again, body = server.get(
+            f"/static/{name}", Accept_Encoding=accepted, If_None_Match=headers["ETag"]
+        )
+        assert (status, again["ETag"], body) == (304, headers["ETag"], b"")
+    assert set(etags) == {"gzip", None}
+    strong = [etag for etag in etags.values() if not etag.startswith("W/")]
+    assert len(strong) == len(set(strong))
 
 
 def test_the_admin_obeys_the_policy_too(visit: Visit) -> None:

@@ -17,6 +17,8 @@ from sequence import build, stream
 from sequence.errors import SumMismatch
 from sequence.models import Term
 from sequence.text.format import FORMATS
+from sequence.text.representation import Representation
+from sequence.text.span import Span
 from tests import oracle
 from tests.conftest import Server, idle
 
@@ -350,17 +352,45 @@ def test_the_links_lead_through_the_sequence(shared_server: Server) -> None:
     ("target", "name"),
     [
         ("/?sn=20", "fibonacci-20.txt"),
-        ("/?sn=20&start=5&format=lines", "fibonacci-20-from-5.txt"),
-        ("/?sn=20&format=bfile", "b000045.txt"),
-        ("/?sn=20&start=5&format=bfile", "fibonacci-20-from-5.txt"),
+        ("/?sn=20&start=5&format=lines", "fibonacci-20-from-5.lines.txt"),
+        ("/?sn=20&start=5&format=bfile", "fibonacci-20-from-5.bfile.txt"),
         ("/?sn=20&format=jsonl", "fibonacci-20.jsonl"),
         ("/?sn=20&format=csv", "fibonacci-20.csv"),
-        ("/terms/20", "fibonacci-20.txt"),
+        ("/terms/20", "fibonacci-1-from-20.lines.txt"),
+        # The same bytes.
+        ("/?sn=1&start=20&format=lines", "fibonacci-1-from-20.lines.txt"),
     ],
 )
 def test_a_download_has_a_name(shared_server: Server, target: str, name: str) -> None:
     _, headers, _ = shared_server.get(target, "HEAD")
     assert headers["Content-Disposition"] == f'inline; filename="{name}"'
+
+
+def test_no_two_representations_share_a_name() -> None:
+    windows = [Span(start, start + sn) for start in range(12) for sn in range(120)]
+    names = {Representation(format, w).file_name for w in windows for format in FORMATS.values()}
+    assert len(names) == len(windows) * len(FORMATS)
+
+
+@pytest.mark.parametrize(
+    ("target", "how"),
+    [
+        ("/?sn=6800", "inline"),
+        ("/?sn=7000", "attachment"),
+        ("/?sn=100000&format=csv", "attachment"),
+        ("/terms/99999", "inline"),
+    ],
+)
+@pytest.mark.parametrize("accept", ["*/*", "text/html"])
+def test_what_is_too_long_for_a_browser_is_downloaded(
+    shared_server: Server, target: str, how: str, accept: str
+) -> None:
+    """By its length alone, so that caches need not tell clients apart."""
+    _, headers, _ = shared_server.get(target, "HEAD", Accept=accept)
+    if target.startswith("/?"):
+        assert headers["Vary"] == "Accept-Encoding"
+    if "Content-Disposition" in headers:
+        assert headers["Content-Disposition"].startswith(f"{how}; ")
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,11 @@ from sequence.text.span import Span
 IMMUTABLE = "public, max-age=31536000, immutable"
 """For what cannot change (RFC 9111, section 5.2.2; RFC 8246)."""
 
+MAX_INLINE_BYTES = 5_000_000
+"""The longest answer that a browser is to show: one of a gigabyte takes 9 GB of its memory.
+
+The length decides alone, so that no cache has to tell browsers from others."""
+
 _BOUNDARY = "between-the-ranges"
 """Stands in no representation: none of them has a word of these letters."""
 
@@ -60,7 +65,8 @@ def answer(method: str, headers: Mapping[str, str], about: Metadata) -> Answer:
     fields["Accept-Ranges"] = "bytes" if coding == IDENTITY else "none"
     if about.file_name:
         # RFC 6266, section 4.
-        fields["Content-Disposition"] = f'inline; filename="{about.file_name}"'
+        how = "inline" if length <= MAX_INLINE_BYTES else "attachment"
+        fields["Content-Disposition"] = f'{how}; filename="{about.file_name}"'
     whole = (Span(0, length),) if method == "GET" and length else ()
     if coding != IDENTITY:
         return Answer(200, fields | {"Content-Encoding": coding}, coding, whole)

@@ -19,6 +19,7 @@ class Format:
     name: str
     media_type: str
     extension: str
+    """Of its files; no two formats share one."""
     after: bytes
     before: bytes = b""
     header: bytes = b""
@@ -85,9 +86,9 @@ FORMATS = {
     format.name: format
     for format in (
         Format("text", PLAIN, "txt", after=b" "),
-        Format("lines", PLAIN, "txt", after=b"\n"),
+        Format("lines", PLAIN, "lines.txt", after=b"\n"),
         # https://oeis.org/SubmitB.html
-        Format("bfile", PLAIN, "txt", before=b"%d ", after=b"\n"),
+        Format("bfile", PLAIN, "bfile.txt", before=b"%d ", after=b"\n"),
         # https://jsonlines.org; the values are strings, as few readers keep long numbers exact.
         Format(
             "jsonl", "application/jsonl", "jsonl", before=b'{"n": %d, "value": "', after=b'"}\n'

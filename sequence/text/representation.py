@@ -60,9 +60,10 @@ class Representation:
 
     @property
     def file_name(self) -> str:
-        """The name for a download; a b-file of the first terms has the one that OEIS gives it."""
-        if self.format.name == "bfile" and self.terms.start == 0:
-            return "b000045.txt"
+        """The name for a download, which no other representation has.
+
+        Else a download that is resumed would go on with other bytes than it began with.
+        """
         first = f"-from-{self.terms.start}" if self.terms.start else ""
         return f"fibonacci-{self.terms.length}{first}.{self.format.extension}"
 

@@ -8,7 +8,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sequence.errors import FiboError, NotAcceptable, PreconditionFailed, RangeNotSatisfiable
-from sequence.protocol.answer import IMMUTABLE, Answer, Metadata, answer, strong_etag
+from sequence.protocol.answer import (
+    IMMUTABLE,
+    MAX_INLINE_BYTES,
+    Answer,
+    Metadata,
+    answer,
+    strong_etag,
+)
 from sequence.text.format import FORMATS, Format
 from sequence.text.span import Span
 
@@ -107,10 +114,18 @@ def test_not_modified_in_a_coding(coding: str) -> None:
 
 def test_a_download_has_the_name_that_is_given() -> None:
     """RFC 6266, section 4; a 304 has none."""
-    about = ABOUT._replace(file_name="b000045.txt")
+    about = ABOUT._replace(file_name="fibonacci-1000.txt")
     found = answer("GET", {}, about)
-    assert found.headers["Content-Disposition"] == 'inline; filename="b000045.txt"'
+    assert found.headers["Content-Disposition"] == 'inline; filename="fibonacci-1000.txt"'
     assert "Content-Disposition" not in answer("GET", {"If-None-Match": "*"}, about).headers
+
+
+@pytest.mark.parametrize(
+    ("length", "how"), [(MAX_INLINE_BYTES, "inline"), (MAX_INLINE_BYTES + 1, "attachment")]
+)
+def test_a_long_answer_is_to_be_saved_and_not_shown(length: int, how: str) -> None:
+    about = ABOUT._replace(length=length, file_name="x.txt")
+    assert answer("GET", {}, about).headers["Content-Disposition"] == f'{how}; filename="x.txt"'
 
 
 HEADS: dict[str, Headers] = {
