@@ -9,7 +9,7 @@ from socket import IPPROTO_TCP, TCP_USER_TIMEOUT
 from tempfile import mkdtemp
 
 from gunicorn.arbiter import Arbiter
-from gunicorn.http.errors import InvalidHeader
+from gunicorn.http.errors import InvalidHeader, LimitRequestHeaders
 from gunicorn.http.message import Request
 from gunicorn.sock import TCPSocket
 from gunicorn.workers.base import Worker
@@ -36,8 +36,9 @@ keepalive = 5
 
 # The most that gunicorn allows: `/terms?value=` takes long numbers.
 limit_request_line = 8190
-# Of 8 KB each; gunicorn joins those of one name, and all of them are looked at.
+# Of 8 KB each, and all of them together; gunicorn joins those of one name.
 limit_request_fields = 64
+MAX_HEADERS_BYTES = 16 * 1024
 
 # gunicorn would take SCRIPT_NAME and PATH_INFO from the headers of any client on this host.
 forwarder_headers = ""
@@ -114,10 +115,14 @@ def worker_exit(server: Arbiter, worker: Worker) -> None:
 
 
 def pre_request(worker: Worker, request: Request) -> None:
-    """Refuses HTTP/1.1 without exactly one Host (RFC 9112, section 3.2).
+    """Refuse headers that are long together, and HTTP/1.1 without exactly one Host.
 
-    Django would take the address that the server listens on for the missing one.
+    Headers by RFC 9110, section 5.4: they would cost more to understand than what is asked for.
+    Host by RFC 9112, section 3.2: Django would take the address that the server listens on for the
+    missing one.
     """
+    if sum(len(name) + len(value) for name, value in request.headers) > MAX_HEADERS_BYTES:
+        raise LimitRequestHeaders(f"The headers are longer than {MAX_HEADERS_BYTES:,} bytes.")
     hosts = [value for name, value in request.headers if name == "HOST"]
     if request.version >= (1, 1) and len(hosts) != 1:
         raise InvalidHeader("HOST", request)
