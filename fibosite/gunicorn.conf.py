@@ -60,7 +60,7 @@ keepalive = 5
 
 # The most that gunicorn allows: `/terms?value=` takes long numbers.
 limit_request_line = 8190
-# Of 8 KB each; gunicorn joins those of one name, and all of them are looked at.
+# Of 8 KB each; fibosite/http1.py bounds all of them together.
 limit_request_fields = 64
 
 # fibosite/http1.py builds on this parser, whatever others are installed.

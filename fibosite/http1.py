@@ -16,6 +16,10 @@ from sequence.errors import shortened
 # What a request of HTTP/1.0 may leave out (3.3): the name that the operator calls the service.
 OWN_HOST = f"{''.join(settings.ALLOWED_HOSTS[:1]).lstrip('*.') or 'localhost'}:{settings.PORT}"
 
+MAX_HEADERS_BYTES = 16 * 1024
+"""How long all headers of a request may be together (RFC 9110, section 5.4): longer ones would cost
+more to understand than what they ask for."""
+
 _STATUSES = {
     errors.LimitRequestLine: (414, "URI Too Long"),
     errors.ExpectationFailed: (417, "Expectation Failed"),
@@ -66,6 +70,10 @@ class Request(message.Request):  # type: ignore[misc]
     def __init__(self, *arguments: Any) -> None:
         try:
             super().__init__(*arguments)
+            if sum(len(name) + len(value) for name, value in self.headers) > MAX_HEADERS_BYTES:
+                raise errors.LimitRequestHeaders(
+                    f"The headers are longer than {MAX_HEADERS_BYTES:,} bytes together."
+                )
             self._set_host()
         except errors.ParseException as error:
             # gunicorn has no request at hand, and the refusal of HEAD has no body.

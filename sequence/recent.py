@@ -13,6 +13,8 @@ from sequence.protocol.answer import IMMUTABLE
 MOST_BYTES = 32 * 1024
 MOST_ANSWERS = 256
 """How long a body may be, and how many are kept: 8 MiB at most, and a term is among them."""
+MAX_KEY_CHARS = 1024
+"""How long what an answer depends on may be: as short as what clients send who mean well."""
 
 _VARIES = {"Accept", "Accept-Encoding"}
 _ASKED = (
@@ -46,6 +48,8 @@ class RecentAnswers:
         if environ["REQUEST_METHOD"] != "GET" or any(map(_narrows, environ)):
             return self._application(environ, start_response)
         asked = tuple(environ.get(name, "") for name in _ASKED)
+        if sum(map(len, asked)) > MAX_KEY_CHARS:
+            return self._application(environ, start_response)
         if recent := self._kept.get(asked):
             start_response(recent.status, list(recent.headers))
             metrics.REQUESTS.labels("GET", 200, recent.format).inc()

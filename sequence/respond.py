@@ -28,9 +28,10 @@ from sequence.metrics import NO_FORMAT
 from sequence.protocol import query
 from sequence.protocol.answer import IMMUTABLE, Answer, Metadata, answer, strong_etag
 from sequence.protocol.negotiate import IDENTITY, media_type
+from sequence.protocol.ranges import MOST_RANGES
 from sequence.stream import primed, stream
 from sequence.text.format import PLAIN
-from sequence.text.layout import LAYOUT_VERSION
+from sequence.text.layout import LAYOUT_VERSION, digit_count
 from sequence.text.representation import Representation
 from sequence.text.span import Span
 
@@ -43,6 +44,10 @@ JSON = "application/json"
 PAGE = f"{HTML}; charset=utf-8"
 PROBLEM = "application/problem+json"
 RETRY_AFTER_S = 5
+
+MAX_RANGE_DIGITS = 2**20
+"""How many digits the terms may have, together, in which the ranges of one answer begin: each is
+computed from its number alone, be it for one byte."""
 
 # The errors that are the client's. All others are the store's, and a 503.
 STATUSES = {
@@ -179,6 +184,11 @@ def refused(request: HttpRequest, error: Exception) -> HttpResponse:
     return response
 
 
+def most_ranges(terms: Span) -> int:
+    """How many ranges an answer about the terms may have: as many as cost little more than one."""
+    return max(min(MAX_RANGE_DIGITS // digit_count(terms.stop), MOST_RANGES), 2)
+
+
 def represent(request: HttpRequest, representation: Representation) -> Decided:
     """The response to a request for a representation; raises the errors of refusal."""
     format, terms = representation.format, representation.terms
@@ -189,8 +199,13 @@ def represent(request: HttpRequest, representation: Representation) -> Decided:
     segment_bytes = conf.layout().segment_bytes
     etags = {c.name: strong_etag(*facts, c.name, c.recipe, segment_bytes) for c in codings}
     etags[IDENTITY] = strong_etag(*facts, IDENTITY)
-    name = representation.file_name
-    about = Metadata(representation.length, format.media_type, etags, file_name=name)
+    about = Metadata(
+        representation.length,
+        format.media_type,
+        etags,
+        file_name=representation.file_name,
+        most_ranges=most_ranges(terms),
+    )
     decided = answer(str(request.method), request.headers, about)
     if decided.coding == IDENTITY or not decided.body:
         chunks = stream(representation, decided.body)

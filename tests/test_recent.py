@@ -129,6 +129,20 @@ def test_a_client_that_leaves_early_leaves_nothing_behind() -> None:
     assert application.asked == 2
 
 
+@pytest.mark.parametrize(
+    "name", ["HTTP_ACCEPT", "HTTP_ACCEPT_ENCODING", "QUERY_STRING", "PATH_INFO", "HTTP_HOST"]
+)
+def test_what_was_asked_at_length_takes_no_memory(name: str) -> None:
+    application = Application()
+    service = RecentAnswers(application)
+    for n in range(300):
+        ask(service, **{name: f"{n}," + "," * 488_000})
+    assert application.asked == 300
+    assert not service._kept
+    ask(service, **{name: "a" * 800})
+    assert service._kept
+
+
 def test_so_many_are_kept_and_the_oldest_goes_first(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(recent, "MOST_ANSWERS", 3)
     application = Application()

@@ -63,7 +63,8 @@ def _media_weights(header: str) -> dict[str, float]:
     Other parameters are not looked at, as no two of our types differ in them.
     """
     found = {}
-    for element in _QUOTED_STRING.sub('""', header).split(","):
+    # Each once, as a header of commas alone has as many empty ones.
+    for element in dict.fromkeys(_QUOTED_STRING.sub('""', header).split(",")):
         name, *parameters = (part.strip(" \t").lower() for part in element.split(";"))
         weights = [part[2:] for part in parameters if part.startswith("q=")] or ["1"]
         if re.fullmatch(_QVALUE, weights[0], re.ASCII):

@@ -15,39 +15,40 @@ _RANGE = re.compile(r"([0-9]*)-([0-9]*)", re.ASCII)
 _SPECIFIER = re.compile(r"([!#$%&'*+.^_`|~0-9A-Za-z-]+)=(.*)", re.ASCII | re.DOTALL)
 
 
-def spans(header: str, length: int) -> list[Span] | None:
+def spans(header: str, length: int, most_ranges: int = MOST_RANGES) -> list[Span] | None:
     """The spans of a representation of that length that the header asks for, in its order.
 
-    None where it asks for the whole: in another unit, or for more than there is. What cannot be
-    had is left out of a list. Raises RangeNotSatisfiable where nothing is left, or where the
-    header is malformed, which section 14.2 leaves to the server.
+    None if it asks for the whole: in another unit, or for more than there is. What is not there
+    is left out of a list. Raises RangeNotSatisfiable if nothing is left, if there are more than
+    `most_ranges`, or if the header is malformed, which section 14.2 leaves to the server.
     """
+    refusal = RangeNotSatisfiable(header, length, most_ranges)
     specifier = _SPECIFIER.fullmatch(header)
     if specifier and specifier[1].lower() != "bytes":
         return None
     # Counted before they are looked at.
     if not specifier or specifier[2].count(",") >= 2 * MOST_RANGES:
-        raise RangeNotSatisfiable(header, length, MOST_RANGES)
+        raise refusal
     # Section 5.6.1.2: empty elements of a list are none.
     elements = [element for each in specifier[2].split(",") if (element := each.strip(" \t"))]
-    if not 1 <= len(elements) <= MOST_RANGES:
-        raise RangeNotSatisfiable(header, length, MOST_RANGES)
-    found = [span for element in elements if (span := _span(element, header, length)).length]
-    if not found:
-        raise RangeNotSatisfiable(header, length, MOST_RANGES)
+    if not 1 <= len(elements) <= most_ranges:
+        raise refusal
+    parts = [_span(element, length) for element in elements]
+    if not all(parts) or not (found := [span for span in parts if span and span.length]):
+        raise refusal
     return found if sum(span.length for span in found) <= length else None
 
 
-def _span(element: str, header: str, length: int) -> Span:
-    """The bytes that are there of one range; empty where there are none."""
+def _span(element: str, length: int) -> Span | None:
+    """The bytes that are there of one range, empty if there are none; None if it is malformed."""
     match = _RANGE.fullmatch(element)
     if not match or element == "-":
-        raise RangeNotSatisfiable(header, length, MOST_RANGES)
+        return None
     first, last = match.groups()
     if not first:
         return Span(length - _clipped(last, length), length)
     if last and Decimal(last) < Decimal(first):
-        raise RangeNotSatisfiable(header, length, MOST_RANGES)
+        return None
     # Section 14.1.2: a last position beyond the end, or none, means the end.
     stop = _clipped(last, length - 1) + 1 if last else length
     return Span(_clipped(first, length), stop)

@@ -22,11 +22,13 @@ def compute(terms: Span, piece_bytes: int = 0) -> Iterator[memoryview]:
 
     Takes memory for a piece and a few terms, however many they are. The pair before the span comes
     from fast doubling, all that follows from addition. The last pair must be what fast doubling
-    gives for it: where it is not, raises SumMismatch instead of yielding the last piece.
+    gives for it: if it is not, raises SumMismatch instead of yielding the last piece. One or two
+    terms alone come from fast doubling.
     """
     if not terms.length:
         return
-    lead = Span(max(terms.start - 2, 0), terms.stop)
+    # The pair before, although that of the span would do: it ends the segment before, and is kept.
+    lead = Span(max(terms.start - 2, 0), terms.stop) if terms.length > 2 else terms
     window_bytes = (piece_bytes or PIECE_BYTES) + 3 * (digit_count(terms.stop) + 1)
     buffer = bytearray(adder.READ_BEFORE_BYTES + window_bytes)
     window = memoryview(buffer)[adder.READ_BEFORE_BYTES :]

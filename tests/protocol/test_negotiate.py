@@ -1,5 +1,7 @@
 """Accept-Encoding and Accept: rows are clauses of RFC 9110, HOSTILE.md or the contract's words."""
 
+import re
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -301,6 +303,19 @@ ACCEPT: dict[str, tuple[str | None, str]] = {
 @pytest.mark.parametrize(("header", "expected"), ACCEPT.values(), ids=ACCEPT)
 def test_accept_prefers_this_media_type(header: str | None, expected: str) -> None:
     assert negotiate.media_type(header, (TEXT, PROBLEM, JSON)) == expected
+
+
+@pytest.mark.parametrize("element", ["", "a/b", "*/*;q=0.1", "text/plain;a=b;q=1", " "])
+def test_an_element_that_is_repeated_is_parsed_once(
+    monkeypatch: pytest.MonkeyPatch, element: str
+) -> None:
+    parsed = []
+    match = re.fullmatch
+    monkeypatch.setattr(
+        negotiate.re, "fullmatch", lambda *found: parsed.append(found) or match(*found)
+    )
+    negotiate.media_type(",".join([element] * 100_000), (TEXT, JSON))
+    assert len(parsed) == 1
 
 
 @given(st.text("textplain/applicationjson*;q=0.1, ") | st.text())

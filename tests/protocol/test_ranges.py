@@ -245,11 +245,11 @@ def test_the_worst_headers_have_an_outcome(header: str, outcome: Outcome) -> Non
 def looked_at(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The elements that were looked at, as they are."""
     elements: list[str] = []
-    parse: Callable[[str, str, int], Span] = ranges._span
+    parse: Callable[[str, int], Span | None] = ranges._span
 
-    def noted(element: str, header: str, length: int) -> Span:
+    def noted(element: str, length: int) -> Span | None:
         elements.append(element)
-        return parse(element, header, length)
+        return parse(element, length)
 
     monkeypatch.setattr(ranges, "_span", noted)
     return elements
@@ -264,6 +264,15 @@ def test_at_most_sixteen_elements_are_looked_at(header: str, looked_at: list[str
 def test_too_many_elements_are_not_looked_at(looked_at: list[str]) -> None:
     assert asked("bytes=" + "0-0," * 17) is REFUSED
     assert looked_at == []
+
+
+@pytest.mark.parametrize("most_ranges", [1, 2, 15])
+def test_fewer_may_be_allowed(most_ranges: int) -> None:
+    allowed = ",".join(f"{n}-{n}" for n in range(most_ranges))
+    found = ranges.spans(f"bytes={allowed}", 100, most_ranges)
+    assert found == [(n, n + 1) for n in range(most_ranges)]
+    with pytest.raises(RangeNotSatisfiable, match=f"with one to {most_ranges} ranges"):
+        ranges.spans(f"bytes={allowed},50-50", 100, most_ranges)
 
 
 def test_sixteen_elements_are_looked_at_once_each(looked_at: list[str]) -> None:

@@ -53,6 +53,25 @@ def test_segments_that_threads_make_together_join_to_the_text() -> None:
     assert b"".join(texts) == oracle.text(0, layout.terms(numbers[-1]).stop)
 
 
+@pytest.mark.parametrize(
+    ("terms", "pairs"),
+    [
+        (Span(70_000, 70_001), [70_000]),
+        (Span(70_000, 70_002), [70_000]),
+        (Span(70_000, 70_003), [69_998, 70_001]),
+        (Span(70_000, 70_500), [69_998, 70_498]),
+        (Span(0, 500), [0, 498]),
+    ],
+)
+def test_fast_doubling_is_asked_for_as_few_pairs_as_can_be(
+    monkeypatch: pytest.MonkeyPatch, terms: Span, pairs: list[int]
+) -> None:
+    asked, right = [], doubling.pair
+    monkeypatch.setattr(doubling, "pair", lambda n: asked.append(n) or right(n))
+    assert len(computed(*terms)) == offset(terms.stop) - offset(terms.start)
+    assert asked == pairs
+
+
 def test_memory_does_not_grow_with_the_span() -> None:
     for piece in compute.compute(Span(50_000, 53_000)):
         assert len(piece) <= compute.PIECE_BYTES + 4 * 12_000
