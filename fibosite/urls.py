@@ -6,6 +6,8 @@ from django.shortcuts import redirect
 from django.templatetags.static import static
 from django.urls import include, path
 
+from sequence.login import login
+
 admin.autodiscover()
 
 
@@ -17,6 +19,7 @@ def favicon(_: HttpRequest) -> HttpResponseBase:
 urlpatterns = [
     path("", include("sequence.urls")),
     path("favicon.ico", favicon),
+    path("admin/login/", login),
     path("admin/", admin.site.urls),
 ]
 
