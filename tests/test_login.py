@@ -2,11 +2,11 @@
 
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
 from django.core.management import call_command
-from django.http import HttpResponse
 from django.test import Client
 from pytest_django.fixtures import Settings
 
@@ -32,15 +32,15 @@ def clock(data_dir: Path, monkeypatch: pytest.MonkeyPatch) -> list[float]:
 
 
 def attempt(
-    password: str, client: Client | None = None, name: str = "operator", **headers: str
-) -> HttpResponse:
+    password: str, client: Client | None = None, name: str = "operator", **headers: Any
+) -> Any:
     """The answer to one attempt, by a client that is new unless it is given."""
     form = {"username": name, "password": password}
     # As over HTTPS: the cookies are for that only.
-    return (client or Client()).post(LOGIN, form, secure=True, **headers)  # type: ignore[arg-type]
+    return (client or Client()).post(LOGIN, form, secure=True, **headers)
 
 
-def fail(times: int, **how: str) -> list[int]:
+def fail(times: int, **how: Any) -> list[int]:
     """The statuses of so many wrong attempts."""
     return [attempt(WRONG, **how).status_code for _ in range(times)]
 
@@ -128,15 +128,15 @@ def test_a_cookie_that_is_forged_is_a_strangers() -> None:
     ],
 )
 def test_the_address_is_the_clients(peer: str, forwarded: str, expected: str) -> None:
-    named = {"HTTP_X_FORWARDED_FOR": forwarded} if forwarded else {}
-    request = Client().get(LOGIN, REMOTE_ADDR=peer, **named).wsgi_request  # type: ignore[arg-type]
+    named: dict[str, Any] = {"HTTP_X_FORWARDED_FOR": forwarded} if forwarded else {}
+    request = Client().get(LOGIN, REMOTE_ADDR=peer, **named).wsgi_request
     assert login._address(request) == expected
 
 
 def test_a_proxy_elsewhere_is_believed_if_it_is_named(settings: Settings) -> None:
     settings.FORWARDED_ALLOW_IPS = [OTHER]
-    headers = {"REMOTE_ADDR": OTHER, "HTTP_X_FORWARDED_FOR": "203.0.113.9"}
-    request = Client().get(LOGIN, **headers).wsgi_request  # type: ignore[arg-type]
+    headers: dict[str, Any] = {"REMOTE_ADDR": OTHER, "HTTP_X_FORWARDED_FOR": "203.0.113.9"}
+    request = Client().get(LOGIN, **headers).wsgi_request
     assert login._address(request) == "203.0.113.9/32"
 
 

@@ -17,16 +17,12 @@ class Command(migrate.Command):
         super().add_arguments(parser)
         parser.set_defaults(database=None)
 
-    def get_check_kwargs(self, options: dict[str, Any]) -> dict[str, Any]:
+    def get_check_kwargs(self, options: dict[str, Any]) -> Any:
         """Return Django's arguments of its checks."""
-        return super().get_check_kwargs(options) | {"databases": _databases(options["database"])}
+        return super().get_check_kwargs(options | {"database": options["database"] or "default"})
 
     def handle(self, *arguments: Any, database: str | None, **options: Any) -> None:
         """Migrate; who had to wait finds nothing left to do."""
         with sole_migrator():
-            for each in _databases(database):
+            for each in [database] if database else connections:
                 super().handle(*arguments, database=each, **options)
-
-
-def _databases(database: str | None) -> list[str]:
-    return [database] if database else list(connections)
