@@ -471,6 +471,9 @@ CSRF_COOKIE_SECURE = True
 # gunicorn speaks plain HTTP, to curl or to a proxy in front of it. Where that proxy ends TLS, it
 # also redirects to it and promises to keep it (HSTS): from here either would break `make serve`.
 SILENCED_SYSTEM_CHECKS = ["security.W004", "security.W008"]
+# gunicorn's, and its default: whom it believes what scheme a request came by. sequence/login.py
+# believes them the client's address.
+FORWARDED_ALLOW_IPS = _env.list("FORWARDED_ALLOW_IPS", default=["127.0.0.1", "::1"])
 
 LOGGING = {
     "version": 1,

@@ -7,6 +7,7 @@ from django.templatetags.static import static
 from django.urls import include, path
 
 from sequence import views
+from sequence.login import login
 
 admin.autodiscover()
 
@@ -20,6 +21,7 @@ urlpatterns = [
     path("", include("sequence.urls")),
     path("robots.txt", views.robots),
     path("favicon.ico", favicon),
+    path("admin/login/", login),
     path("admin/", admin.site.urls),
 ]
 

@@ -19,13 +19,16 @@ from sequence.recent import RecentAnswers  # noqa: E402
 # Django's commands make the checks, and WSGI servers do not.
 if errors := [message for message in run_checks() if message.is_serious()]:
     sys.exit("\n".join(str(error.msg) for error in errors))
-for what, prepare in (("accounts", accounts.prepare), ("store", upkeep.prepare)):
-    try:
-        prepare()
-    except (OSError, DatabaseError) as error:
-        reason = str(error).partition("\n")[0]
-        # What is stored can be read, perhaps, and everything can be computed.
-        logging.getLogger("sequence").error("The %s cannot be prepared: %s.", what, reason)
+# What is stored can be read, perhaps, and everything can be computed.
+log = logging.getLogger("sequence")
+try:
+    accounts.prepare()
+except (OSError, DatabaseError) as error:
+    log.error("%s", accounts.sentence(error))
+try:
+    upkeep.prepare()
+except (OSError, DatabaseError) as error:
+    log.error("The store cannot be prepared: %s.", str(error).partition("\n")[0])
 # The workers that are forked from here open connections of their own.
 connections.close_all()
 # And PostgreSQL's, pools of their own: its threads are not forked along.

@@ -8,7 +8,7 @@ import logging
 import shutil
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -18,7 +18,7 @@ from django.contrib.auth import get_permission_codename, get_user_model
 from django.contrib.auth.models import Permission
 from django.contrib.contenttypes.models import ContentType
 from django.core.management import call_command
-from django.db import DEFAULT_DB_ALIAS, DatabaseError, connections, transaction
+from django.db import DEFAULT_DB_ALIAS, DatabaseError, IntegrityError, connections, transaction
 from django.db.models import Model
 
 from sequence import conf, index_file
@@ -44,8 +44,13 @@ def failed(error: BaseException) -> bool:
     return getattr(error.__cause__, "database", DEFAULT_DB_ALIAS) == _ALIAS
 
 
-def sentence(error: DatabaseError) -> str:
-    """Return what is wrong with it, and the remedy."""
+def damaged(error: DatabaseError) -> bool:
+    """Return whether it says that their database is damaged."""
+    return failed(error) and index_file.is_damage(error)
+
+
+def sentence(error: Exception) -> str:
+    """Return what is wrong with their database, and the remedy."""
     return (
         f"The accounts cannot be used ({error}). The text is served without them. If "
         f"{_ALIAS}.sqlite3 is damaged, stop the service, put the backup in its place or move it "
@@ -56,7 +61,7 @@ def sentence(error: DatabaseError) -> str:
 def prepare() -> None:
     """Build the tables and the permissions that are missing; take the accounts out of the index.
 
-    Logs that the database is damaged; raises OSError and DatabaseError if it cannot be written.
+    Raises OSError and DatabaseError, also if their database is damaged.
     """
     if alias() != _ALIAS:
         return  # they come with those of the index
@@ -67,10 +72,6 @@ def prepare() -> None:
         if not _is_complete():
             call_command("migrate", database=_ALIAS, verbosity=0, interactive=False)
         _move_out_of_index()
-    except DatabaseError as error:
-        if not (failed(error) and index_file.is_damage(error)):
-            raise
-        log.error("%s", sentence(error))
     finally:
         connections[_ALIAS].close()
 
@@ -134,46 +135,52 @@ def _move_out_of_index() -> None:
 
 def _copy_from_index() -> None:
     """Copy what can be read of them, in one transaction, and log what cannot."""
-    with _legible_index() as path, connections[_ALIAS].cursor() as cursor:
-        cursor.execute("ATTACH %s AS old", [str(path)])
+    lost: dict[str, str] = {}
+    with (
+        _legible_index() as path,
+        closing(sqlite3.connect(path)) as old,
+        transaction.atomic(_ALIAS),
+        connections[_ALIAS].cursor() as cursor,
+    ):
         # The tables of a schema are read although others are damaged.
-        cursor.execute("PRAGMA writable_schema = ON")
-        with transaction.atomic(_ALIAS):
-            for model in _models():
-                cursor.execute(f"DELETE FROM {model._meta.db_table}")  # noqa: S608
-            lost = {model._meta.db_table: _copy(cursor, model) for model in _models()}
-            cursor.execute("PRAGMA main.foreign_key_check")
-            for table, row, *_ in cursor.fetchall():
-                cursor.execute(f"DELETE FROM {table} WHERE rowid = %s", [row])  # noqa: S608
-                lost[table] = lost[table] or "rows that belong to what was lost"
-    connections[_ALIAS].close()
+        old.execute("PRAGMA writable_schema = ON")
+        for model in _models():
+            table = model._meta.db_table
+            columns = [str(field.column) for field in model._meta.local_concrete_fields]
+            values = ", ".join(["%s"] * len(columns))
+            cursor.execute(f"DELETE FROM {table}")  # noqa: S608
+            for row in _rows(old, table, columns, lost):
+                try:
+                    cursor.execute(
+                        f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({values})",  # noqa: S608
+                        row,
+                    )
+                except IntegrityError as error:
+                    lost[table] = str(error)
+        cursor.execute("PRAGMA foreign_key_check")
+        for table, row_id, *_ in cursor.fetchall():
+            cursor.execute(f"DELETE FROM {table} WHERE rowid = %s", [row_id])  # noqa: S608
+            lost.setdefault(table, "rows that belong to what was lost")
     ContentType.objects.clear_cache()
     log.info("The accounts have moved from %s into %s.sqlite3.", path.name, _ALIAS)
-    for table, what in lost.items():
-        if what:
-            log.error("Of %s in the damaged index could not be read: %s.", table, what)
+    for table, why in lost.items():
+        log.error("Of %s in the damaged index not all could be read (%s).", table, why)
 
 
-def _copy(cursor: Any, model: type[Model]) -> str:
-    """Copy the model's table from `old`, row by row if need be; return what was lost of it."""
-    table = model._meta.db_table
-    columns = ", ".join(str(field.column) for field in model._meta.local_concrete_fields)
-    copy = f"INSERT INTO {table} ({columns}) SELECT {columns} FROM old.{table}"  # noqa: S608
-    try:
-        cursor.execute(copy)
-        return ""
-    except DatabaseError as error:
-        lost = str(error)
-    rows: set[int] = set()
-    for order in ("ASC", "DESC"):  # up to what is damaged, from both ends
-        with suppress(DatabaseError):
-            cursor.execute(f"SELECT rowid FROM old.{table} ORDER BY rowid {order}")  # noqa: S608
-            for (row,) in cursor:
-                rows.add(row)
-    for row in rows:
-        with suppress(DatabaseError):
-            cursor.execute(f"{copy} WHERE rowid = %s", [row])
-    return lost
+def _rows(
+    old: sqlite3.Connection, table: str, columns: list[str], lost: dict[str, str]
+) -> list[tuple[Any, ...]]:
+    """Return the rows of the table up to what is damaged, from both ends; note that in `lost`."""
+    rows: dict[int, tuple[Any, ...]] = {}
+    for order in ("ASC", "DESC"):
+        query = f"SELECT rowid, {', '.join(columns)} FROM {table} ORDER BY rowid {order}"  # noqa: S608
+        try:
+            for row_id, *row in old.execute(query):
+                rows[row_id] = tuple(row)
+            break
+        except sqlite3.DatabaseError as error:
+            lost[table] = str(error)
+    return list(rows.values())
 
 
 @contextmanager

@@ -141,7 +141,11 @@ def restore(check: str = "quick_check") -> str | None:
         with suppress(DatabaseError):
             _migrate()
         if fault(check):
-            accounts.prepare()
+            try:
+                accounts.prepare()
+            except DatabaseError as error:
+                if not accounts.damaged(error):
+                    raise
             log.error("The index is damaged (%s); it is set aside and made anew.", found)
             index_file.set_aside()
             _migrate()

@@ -11,7 +11,7 @@ from django.db import DatabaseError
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, StreamingHttpResponse
 from django.views.decorators.csrf import csrf_exempt
 
-from sequence import coded, conf, pages
+from sequence import accounts, coded, conf, pages
 from sequence.coded_stream import stream_coded
 from sequence.coding import CODINGS
 from sequence.errors import (
@@ -167,9 +167,15 @@ def refused(request: HttpRequest, error: Exception) -> HttpResponse:
     """The refusal that an error is answered with."""
     status = STATUSES.get(type(error), 503)
     if status == 503:
-        # The cause is the operator's to see and to mend, and not the client's.
-        log.error("%s failed.", request.path, exc_info=error)
-        response = refusal(request, 503, "The store cannot answer this now; please try again.")
+        if isinstance(error, DatabaseError) and accounts.failed(error):
+            # Only the admin needs them: who asks is an operator.
+            sentence = accounts.sentence(error)
+            log.error("%s", sentence)
+        else:
+            # The cause is the operator's to see and to mend, and not the client's.
+            log.error("%s failed.", request.path, exc_info=error)
+            sentence = "The store cannot answer this now; please try again."
+        response = refusal(request, 503, sentence)
         response.headers["Retry-After"] = str(RETRY_AFTER_S)
         return response
     facts = {name: getattr(error, name, None) for name in ("parameter", "value", "maximum")}

@@ -1,16 +1,29 @@
 """Requests in, responses out: look up, decide, respond."""
 
 import json
+import sys
 
+from django.db import DatabaseError
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.utils.cache import patch_vary_headers
 
 from sequence import build, conf, metrics, openapi, pages
 from sequence.describe import describe
-from sequence.errors import NotFibonacci, ParameterError
+from sequence.errors import FiboError, NotFibonacci, ParameterError
 from sequence.models import Segment
 from sequence.protocol import query
-from sequence.respond import HTML, JSON, PAGE, preferred, public, refusal, represent, small, unkept
+from sequence.respond import (
+    HTML,
+    JSON,
+    PAGE,
+    preferred,
+    public,
+    refusal,
+    refused,
+    represent,
+    small,
+    unkept,
+)
 from sequence.text import facts
 from sequence.text.format import FORMATS, PLAIN
 from sequence.text.layout import MOST_N
@@ -165,7 +178,13 @@ def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
-    """A fault of the program's own."""
+    """What no view has answered: a fault of the store or the accounts, or the program's own."""
+    error = sys.exception()
+    if isinstance(error, FiboError | OSError | DatabaseError):
+        response = refused(request, error)
+        # Django would log it again, as a traceback.
+        response._has_been_logged = True  # type: ignore[attr-defined]
+        return response
     return refusal(request, 500, "The server made an error; it has been logged.")
 
 

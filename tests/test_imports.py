@@ -25,7 +25,7 @@ LAYERS = [
     {"pages"},
     {"respond"},
     {"openapi"},
-    {"views", "admin", "management", "checks", "middleware", "recent"},
+    {"views", "admin", "login", "management", "checks", "middleware", "recent"},
     {"urls", "apps"},
 ]
 RANK = {name: rank for rank, names in enumerate(LAYERS) for name in names}

@@ -17,6 +17,10 @@ class Command(migrate.Command):
         super().add_arguments(parser)
         parser.set_defaults(database=None)
 
+    def get_check_kwargs(self, options: dict[str, Any]) -> Any:
+        """Return Django's arguments of its checks."""
+        return super().get_check_kwargs(options | {"database": options["database"] or "default"})
+
     def handle(self, *arguments: Any, database: str | None, **options: Any) -> None:
         """Migrate; who had to wait finds nothing left to do."""
         with sole_migrator():
