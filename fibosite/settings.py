@@ -250,6 +250,7 @@ FIBO_FETCH = _choice("FIBO_FETCH", conf.FETCH)
 # gunicorn's: fibosite/gunicorn.conf.py gives the reasons.
 PORT = _whole("PORT", 8888, 1, 65535)
 WEB_CONCURRENCY = _whole("WEB_CONCURRENCY", 2, 1, 1024)
+# Whom gunicorn believes what scheme a request came by, and sequence/login.py the client's address.
 FORWARDED_ALLOW_IPS = _networks("FORWARDED_ALLOW_IPS", "127.0.0.1,::1")
 
 DEBUG = _switch("DJANGO_DEBUG")
@@ -471,10 +472,6 @@ CSRF_COOKIE_SECURE = True
 # gunicorn speaks plain HTTP, to curl or to a proxy in front of it. Where that proxy ends TLS, it
 # also redirects to it and promises to keep it (HSTS): from here either would break `make serve`.
 SILENCED_SYSTEM_CHECKS = ["security.W004", "security.W008"]
-# gunicorn's, and its default: whom it believes what scheme a request came by. sequence/login.py
-# believes them the client's address.
-FORWARDED_ALLOW_IPS = _env.list("FORWARDED_ALLOW_IPS", default=["127.0.0.1", "::1"])
-
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,

@@ -34,6 +34,7 @@ for _number in (signal.SIGINT, signal.SIGQUIT):
 if signal.getsignal(signal.SIGINT) == signal.SIG_DFL:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
+
 def pytest_collection_modifyitems(items: list[pytest.Function]) -> None:
     """Let each test that may use the index use the accounts too."""
     for item in items:
