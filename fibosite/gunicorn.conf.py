@@ -13,7 +13,7 @@ from gunicorn.arbiter import Arbiter
 from gunicorn.sock import TCP6Socket, TCPSocket
 from gunicorn.workers.base import Worker
 
-from fibosite import settings
+from fibosite import http1, settings
 
 wsgi_app = "fibosite.wsgi"
 
@@ -61,7 +61,7 @@ keepalive = 5
 # The most that gunicorn allows: `/terms?value=` takes long numbers.
 limit_request_line = 8190
 # Of 8 KB each; fibosite/http1.py bounds all of them together.
-limit_request_fields = 64
+limit_request_fields = http1.MAX_FIELDS
 
 # fibosite/http1.py builds on this parser, whatever others are installed.
 http_parser = "python"

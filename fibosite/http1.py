@@ -16,6 +16,8 @@ from sequence.errors import shortened
 # What a request of HTTP/1.0 may leave out (3.3): the name that the operator calls the service.
 OWN_HOST = f"{''.join(settings.ALLOWED_HOSTS[:1]).lstrip('*.') or 'localhost'}:{settings.PORT}"
 
+MAX_FIELDS = 64
+"""How many headers a request may have; gunicorn joins those of one name, and all are looked at."""
 MAX_HEADERS_BYTES = 16 * 1024
 """How long all headers of a request may be together (RFC 9110, section 5.4): longer ones would cost
 more to understand than what they ask for."""
@@ -26,8 +28,6 @@ _STATUSES = {
     errors.LimitRequestHeaders: (431, "Request Header Fields Too Large"),
     errors.UnsupportedTransferCoding: (501, "Not Implemented"),
 }
-
-
 # Of parse errors those that are not the client's.
 _OWN_FAULTS = (
     errors.ConfigurationProblem,
@@ -71,9 +71,7 @@ class Request(message.Request):  # type: ignore[misc]
         try:
             super().__init__(*arguments)
             if sum(len(name) + len(value) for name, value in self.headers) > MAX_HEADERS_BYTES:
-                raise errors.LimitRequestHeaders(
-                    f"The headers are longer than {MAX_HEADERS_BYTES:,} bytes together."
-                )
+                raise errors.LimitRequestHeaders("all together")
             self._set_host()
         except errors.ParseException as error:
             # gunicorn has no request at hand, and the refusal of HEAD has no body.
@@ -152,6 +150,11 @@ def refusal(error: Exception, method: str | None) -> bytes:
         sentence = "The server made an error; it has been logged."
     elif isinstance(error, errors.LimitRequestLine):
         sentence = f"The request line is too long; {message.MAX_REQUEST_LINE} bytes are allowed."
+    elif isinstance(error, errors.LimitRequestHeaders):
+        sentence = (
+            "The headers are too many or too long; "
+            f"{MAX_FIELDS} are allowed, with {MAX_HEADERS_BYTES:,} bytes together."
+        )
     elif isinstance(error, Refused):
         sentence = str(error)
     else:

@@ -273,3 +273,4 @@ def test_what_the_server_refuses_it_refuses_in_a_sentence(
         assert sentence.count("\n") == 1
         assert sentence.endswith(".\n")
         assert "<" not in sentence
+        assert {414: "8190", 431: "64 are allowed, with 16,384"}.get(status, "") in sentence

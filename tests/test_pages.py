@@ -483,7 +483,7 @@ def test_paper_has_every_digit(visit: Visit, target: str, landscape: bool) -> No
 def test_nothing_is_cut_on_paper(visit: Visit, target: str) -> None:
     """What scrolls on a screen is as large on paper as what it holds."""
     page = visit.to(target)
-    page.emulate_media(media="print")
+    page.emulate_media(media="print", color_scheme="dark")
     page.set_viewport_size({"width": 700, "height": 1000})
     cut = page.evaluate(
         """[...document.querySelectorAll("main *, main")]
@@ -492,6 +492,7 @@ def test_nothing_is_cut_on_paper(visit: Visit, target: str) -> None:
         .map((e) => e.outerHTML.slice(0, 80))"""
     )
     assert cut == []
+    assert page.evaluate("getComputedStyle(document.body).color") == "rgb(26, 34, 36)"
     assert page.evaluate("document.documentElement.scrollWidth") <= 700
 
 
