@@ -30,7 +30,7 @@ for each in distributions():
 """
 
 
-def begin(clone: Path, *words: str, **options: Any) -> subprocess.Popen[bytes]:
+def begin(clone: Path, *words: str, **options: Any) -> "subprocess.Popen[Any]":
     """Start a `make install` in a process group of its own; what it prints goes into a log."""
     own = {name: value for name, value in os.environ.items() if not name.startswith("MAKE")}
     # Python compiles what it imports; of 8 s of CPU that leaves 3.
