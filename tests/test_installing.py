@@ -18,7 +18,9 @@ pytestmark = [pytest.mark.drill, pytest.mark.patient]
 
 SYSTEM = Path("/usr/bin/python3")
 
-MADE = shutil.ignore_patterns(".git", ".venv", ".static", ".*_cache", ".hypothesis", "__pycache__")
+MADE = shutil.ignore_patterns(
+    *(".git", ".venv", ".static", "data", ".*_cache", ".hypothesis", "__pycache__")
+)
 
 # Every file that pip says it installed is there, as long as it was.
 COMPLETE = """
