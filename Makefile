@@ -31,7 +31,7 @@ test: .venv/develop browser install ## install what the tests need and run them 
 drill: .venv/develop browser faults install ## the tests that take minutes; as root, they mount
 	@# Those that are patient run at the same time, on what the others leave of the processors.
 	nice -n 19 .venv/bin/python -m pytest -q -m patient & patient=$$!; \
-	  .venv/bin/python -m pytest -m "drill and not patient"; status=$$?; \
+	  .venv/bin/python -m pytest --durations=20 -m "drill and not patient"; status=$$?; \
 	  wait $$patient && exit $$status
 
 cluster: .venv/cluster engines install ## several hosts, their index and object store, on this machine
@@ -41,7 +41,7 @@ cluster-down: .venv/cluster ## stop them; their data stays
 	.venv/bin/python -m cluster down
 
 cluster-test: .venv/develop .venv/cluster engines browser install ## break a cluster in every way
-	.venv/bin/python -m pytest -m cluster
+	.venv/bin/python -m pytest --durations=20 -m cluster
 
 lint: .venv/develop ## ruff, mypy, and Django's own checks as deployed
 	.venv/bin/ruff check .

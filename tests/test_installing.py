@@ -18,7 +18,9 @@ pytestmark = [pytest.mark.drill, pytest.mark.patient]
 
 SYSTEM = Path("/usr/bin/python3")
 
-MADE = shutil.ignore_patterns(".git", ".venv", ".static", ".*_cache", ".hypothesis", "__pycache__")
+MADE = shutil.ignore_patterns(
+    *(".git", ".venv", ".static", "data", ".*_cache", ".hypothesis", "__pycache__")
+)
 
 # Every file that pip says it installed is there, as long as it was.
 COMPLETE = """
@@ -30,7 +32,7 @@ for each in distributions():
 """
 
 
-def begin(clone: Path, *words: str, **options: Any) -> subprocess.Popen[bytes]:
+def begin(clone: Path, *words: str, **options: Any) -> "subprocess.Popen[Any]":
     """Start a `make install` in a process group of its own; what it prints goes into a log."""
     own = {name: value for name, value in os.environ.items() if not name.startswith("MAKE")}
     # Python compiles what it imports; of 8 s of CPU that leaves 3.
