@@ -88,8 +88,11 @@ def with_original(terms: Span) -> Pieces:
         a, b = b, a + b
 
 
-OURS = {"ours": with_ours, "ours, not compiled": without_compiler}
-SIDES: dict[str, Callable[[Span], Pieces]] = OURS | {
+OURS: dict[str, Callable[[Span], Pieces]] = {
+    "ours": with_ours,
+    "ours, not compiled": without_compiler,
+}
+SIDES = OURS | {
     "decimal": with_decimal,
     "gmpy2": with_gmpy2,
     "python-flint": with_flint,

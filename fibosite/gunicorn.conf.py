@@ -1,19 +1,16 @@
 """gunicorn's settings: many threads, as a long answer holds one for as long as its client reads."""
 
-import atexit
-import os
 import resource
 import sys
 from contextlib import suppress
-from shutil import rmtree
 from socket import AF_INET6, IPPROTO_IPV6, IPPROTO_TCP, IPV6_V6ONLY, TCP_USER_TIMEOUT, socket
-from tempfile import mkdtemp
 
 from gunicorn.arbiter import Arbiter
 from gunicorn.sock import TCP6Socket, TCPSocket
 from gunicorn.workers.base import Worker
 
 from fibosite import http1, settings
+from sequence import counting
 
 wsgi_app = "fibosite.wsgi"
 
@@ -71,21 +68,10 @@ forwarder_headers = ""
 control_socket_disable = True
 
 
-def remove_counts(directory: str, owner: int) -> None:
-    """Removes the directory; in the process that made it only, as its workers inherit the duty."""
-    if os.getpid() == owner:
-        rmtree(directory, ignore_errors=True)
-
-
-# Where the processes count together (sequence/metrics.py). prometheus_client looks for it when it
-# is first imported. A reload (SIGHUP) reads this file again and goes on with the same counts.
-if "prometheus_client" not in sys.modules:
-    # In memory where possible: a process that writes to a mapped file on a full disk is killed.
-    in_memory = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None  # noqa: S108
-    counts = os.environ["PROMETHEUS_MULTIPROC_DIR"] = mkdtemp(prefix="fibo-counts-", dir=in_memory)
-    # Not gunicorn's on_exit, which is not called where the application refuses to start.
-    atexit.register(remove_counts, counts, os.getpid())
-
+# For the workers' heartbeats, which are empty files. gunicorn's own choice may be a traceback.
+worker_tmp_dir = settings.TEMPORARY_DIR
+if not worker_tmp_dir:
+    sys.exit("No directory can be written to, and workers need one: set TMPDIR to one that can be.")
 
 # A reader that accepts nothing for so long is dropped. A slow one looks like that between two
 # windows that it announces: for 10 s at 10 kB/s, for more than 120 s where it was fast before
@@ -111,12 +97,19 @@ def when_ready(server: Arbiter) -> None:
             listener.setsockopt(IPPROTO_TCP, TCP_USER_TIMEOUT, STALL_TIMEOUT_S * 1000)
 
 
-def child_exit(server: Arbiter, worker: Worker) -> None:
-    """Takes the streams of a worker that is gone, however it went, from those in progress."""
-    # Here and not above, where the directory is not yet there.
-    from prometheus_client.multiprocess import mark_process_dead
+def pre_fork(server: Arbiter, worker: Worker) -> None:
+    """Give the worker a place to count in (sequence/counting.py) that no other one has."""
+    worker.place = counting.free_place({each.place for each in server.WORKERS.values()})
 
-    mark_process_dead(worker.pid)  # type: ignore[no-untyped-call]
+
+def post_fork(server: Arbiter, worker: Worker) -> None:
+    """Count in that place."""
+    counting.take_place(worker.place)
+
+
+def child_exit(server: Arbiter, worker: Worker) -> None:
+    """Take the streams of a worker that is gone, however it went, from those in progress."""
+    counting.leave_place(worker.place)
 
 
 def post_worker_init(worker: Worker) -> None:

@@ -11,6 +11,7 @@ import sys
 from contextlib import suppress
 from ipaddress import IPv4Address, IPv6Address, ip_network
 from pathlib import Path
+from tempfile import TemporaryFile, gettempdir
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -171,6 +172,21 @@ def _secret(name: str) -> str:
     return text
 
 
+def _temporary_directory(*directories: Path) -> str | None:
+    """The directory for temporary files, by Python's rules; else the first of these that takes one.
+
+    So it is on a read-only root without /tmp, or if all disks are full. TMPDIR then names it for
+    SQLite, which shrinks the index there.
+    """
+    with suppress(FileNotFoundError):
+        return gettempdir()
+    for directory in directories:
+        with suppress(OSError), TemporaryFile(dir=directory):
+            os.environ["TMPDIR"] = str(directory)
+            return str(directory)
+    return None
+
+
 def _postgresql(name: str) -> dict[str, str] | None:
     """The variable as libpq's facts of a connection to PostgreSQL; None where it is unset."""
     if name not in os.environ:
@@ -234,6 +250,7 @@ def _weak_etag(headers: Any, path: str, _url: str) -> None:
 
 # The product's own settings: sequence/conf.py describes them.
 FIBO_DATA_DIR = _directory("FIBO_DATA_DIR", BASE_DIR / "data")
+TEMPORARY_DIR = _temporary_directory(FIBO_DATA_DIR, Path("/dev/shm"))  # noqa: S108
 FIBO_MAX_SN = _whole("FIBO_MAX_SN", conf.MAX_SN, 0, conf.MAX_SN_LIMIT)
 FIBO_SEGMENT_BYTES = _whole(
     "FIBO_SEGMENT_BYTES", conf.SEGMENT_BYTES, conf.LEAST_SEGMENT_BYTES, conf.MOST_SEGMENT_BYTES

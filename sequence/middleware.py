@@ -15,7 +15,6 @@ from django.middleware import common
 from prometheus_client import Counter
 
 from sequence import metrics
-from sequence.respond import METHODS
 
 
 class Measured:
@@ -28,10 +27,9 @@ class Measured:
         """The answer, which is counted now, or as it is streamed."""
         asked_at = perf_counter()
         response = self.get_response(request)
-        # Never what a client invents: a series, once begun, takes memory for good.
-        method = request.method if request.method in METHODS else "other"
+        method = str(request.method)
         format = getattr(response, "format", metrics.NO_FORMAT)
-        metrics.REQUESTS.labels(method, response.status_code, format).inc()
+        metrics.requests(method, response.status_code, format).inc()
         sent_bytes = metrics.SENT_BYTES.labels(format)
         # RFC 9110, section 6.4.1: these have no body, whatever Django holds for one.
         bodiless = method == "HEAD" or response.status_code in (204, 304)

@@ -52,7 +52,7 @@ class RecentAnswers:
             return self._application(environ, start_response)
         if recent := self._kept.get(asked):
             start_response(recent.status, list(recent.headers))
-            metrics.REQUESTS.labels("GET", 200, recent.format).inc()
+            metrics.requests("GET", 200, recent.format).inc()
             metrics.SENT_BYTES.labels(recent.format).inc(len(recent.body))
             metrics.FIRST_BYTE_SECONDS.observe(perf_counter() - asked_at)
             return [recent.body]

@@ -24,7 +24,7 @@ from sequence.errors import (
     RangeNotSatisfiable,
     UnknownParameter,
 )
-from sequence.metrics import NO_FORMAT
+from sequence.metrics import METHODS, NO_FORMAT
 from sequence.protocol import query
 from sequence.protocol.answer import IMMUTABLE, Answer, Metadata, answer, strong_etag
 from sequence.protocol.negotiate import IDENTITY, media_type
@@ -37,7 +37,6 @@ from sequence.text.span import Span
 
 log = logging.getLogger(__name__)
 
-METHODS = ("GET", "HEAD", "OPTIONS")
 TEXT = "text/plain"
 HTML = "text/html"
 JSON = "application/json"

@@ -164,7 +164,8 @@ def environment(data_dir: Path, **variables: str) -> dict[str, str]:
 class Server:
     """A gunicorn on a free loopback port, as `make serve` starts it."""
 
-    def __init__(self, data_dir: Path, **variables: str) -> None:
+    def __init__(self, data_dir: Path, *before: str, **variables: str) -> None:
+        """`before` begins its command."""
         self.data_dir = data_dir
         # Beside the directory, which may be full, or read-only.
         self.log = data_dir.with_name(f"{data_dir.name}.log")
@@ -175,6 +176,7 @@ class Server:
             self.port = listener.getsockname()[1]
             self.process = subprocess.Popen(
                 [
+                    *before,
                     *(sys.executable, "-m", "gunicorn", "--config=fibosite/gunicorn.conf.py"),
                     f"--bind=fd://{listener.fileno()}",
                 ],
@@ -220,10 +222,10 @@ class Server:
 
 
 @contextmanager
-def served(data_dir: Path, **variables: str) -> Iterator[Server]:
+def served(data_dir: Path, *before: str, **variables: str) -> Iterator[Server]:
     """A server on the data directory, which is made, for as long as it is needed."""
     data_dir.mkdir(exist_ok=True)
-    server = Server(data_dir, **variables)
+    server = Server(data_dir, *before, **variables)
     try:
         # The listener was there before the server: the first request waits until it is up.
         assert server.get("/livez")[0] == 200, server.log.read_text()
@@ -244,7 +246,9 @@ def shared_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 def serve(tmp_path: Path) -> Iterator[Callable[..., Server]]:
     """Starts a server on a data directory of its own."""
     with ExitStack() as stack:
-        yield lambda **variables: stack.enter_context(served(tmp_path / "data", **variables))
+        yield lambda *before, **variables: stack.enter_context(
+            served(tmp_path / "data", *before, **variables)
+        )
 
 
 @pytest.fixture(scope="session")

@@ -1,6 +1,8 @@
 """What a request may cost follows from what it gets: what would cost more is refused at once."""
 
 import pytest
+from django.test import Client
+from pytest_django.fixtures import Settings
 
 from sequence.respond import most_ranges
 from sequence.text.span import Span
@@ -48,7 +50,9 @@ def test_ranges_are_fewer_as_terms_are_longer(terms: int, most: int) -> None:
     assert most_ranges(Span(terms - 1, terms)) == most
 
 
-def test_the_ranges_of_long_terms_are_refused_before_any_is_computed(client, settings) -> None:
+def test_the_ranges_of_long_terms_are_refused_before_any_is_computed(
+    client: Client, settings: Settings
+) -> None:
     settings.FIBO_MAX_SN = 10**7
     header = ",".join(f"{10**13 + 10**10 * n}-{10**13 + 10**10 * n}" for n in range(16))
     found = client.get("/?sn=10000000", headers={"Range": f"bytes={header}"})

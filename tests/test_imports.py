@@ -12,7 +12,8 @@ from tests.conftest import ROOT
 LAYERS = [
     {"errors", "__version__"},
     {"text"},
-    {"protocol", "store", "models", "conf", "coding", "background", "drawing", "ratelimit"},
+    {"protocol", "store", "models", "conf", "coding", "background", "drawing"}
+    | {"ratelimit", "counting"},
     {"budget", "index_file"},
     {"accounts"},
     {"index"},

@@ -309,11 +309,14 @@ def test_accept_prefers_this_media_type(header: str | None, expected: str) -> No
 def test_an_element_that_is_repeated_is_parsed_once(
     monkeypatch: pytest.MonkeyPatch, element: str
 ) -> None:
-    parsed = []
+    parsed: list[str] = []
     match = re.fullmatch
-    monkeypatch.setattr(
-        negotiate.re, "fullmatch", lambda *found: parsed.append(found) or match(*found)
-    )
+
+    def noted(pattern: str, text: str, flags: int) -> re.Match[str] | None:
+        parsed.append(text)
+        return match(pattern, text, flags)
+
+    monkeypatch.setattr(re, "fullmatch", noted)
     negotiate.media_type(",".join([element] * 100_000), (TEXT, JSON))
     assert len(parsed) == 1
 

@@ -66,8 +66,14 @@ def test_segments_that_threads_make_together_join_to_the_text() -> None:
 def test_fast_doubling_is_asked_for_as_few_pairs_as_can_be(
     monkeypatch: pytest.MonkeyPatch, terms: Span, pairs: list[int]
 ) -> None:
-    asked, right = [], doubling.pair
-    monkeypatch.setattr(doubling, "pair", lambda n: asked.append(n) or right(n))
+    asked: list[int] = []
+    right = doubling.pair
+
+    def noted(n: int) -> tuple[bytes, bytes]:
+        asked.append(n)
+        return right(n)
+
+    monkeypatch.setattr(doubling, "pair", noted)
     assert len(computed(*terms)) == offset(terms.stop) - offset(terms.start)
     assert asked == pairs
 
