@@ -164,6 +164,9 @@ def environment(data_dir: Path, **variables: str) -> dict[str, str]:
 class Server:
     """A gunicorn on a free loopback port, as `make serve` starts it."""
 
+    prefix: tuple[str, ...] = ()
+    """What its command begins with."""
+
     def __init__(self, data_dir: Path, **variables: str) -> None:
         self.data_dir = data_dir
         # Beside the directory, which may be full, or read-only.
@@ -175,8 +178,8 @@ class Server:
             self.port = listener.getsockname()[1]
             self.process = subprocess.Popen(
                 [
-                    *(sys.executable, "-m", "gunicorn", "--config=fibosite/gunicorn.conf.py"),
-                    f"--bind=fd://{listener.fileno()}",
+                    *(*self.prefix, sys.executable, "-m", "gunicorn"),
+                    *("--config=fibosite/gunicorn.conf.py", f"--bind=fd://{listener.fileno()}"),
                 ],
                 cwd=ROOT,
                 env=environment(data_dir, **variables),
