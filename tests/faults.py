@@ -160,3 +160,30 @@ def filled(store: Store) -> Store:
     done = store.run([*store.strace((*CHANGES, "openat")), *store.populate()])
     assert done.returncode == 0, done.stderr
     return store
+
+
+@contextmanager
+def disk(path: Path, size: str) -> Iterator[Path]:
+    """A small disk at the path, until the end of the block."""
+    path.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(path)]
+    subprocess.run(mount, check=True)
+    try:
+        yield path
+    finally:
+        unmount = ["umount", str(path)]
+        subprocess.run(unmount, check=True)
+
+
+def fill(disk: Path) -> Path:
+    """A file that takes all room there is."""
+    ballast = disk / "ballast"
+    ballast.write_bytes(bytes(shutil.disk_usage(disk).free))
+    assert shutil.disk_usage(disk).free == 0
+    return ballast
+
+
+def remounted(disk: Path, how: str) -> bool:
+    """Whether the disk could be made read-only (`ro`) or writable (`rw`): not while it is used."""
+    command = ["mount", "-o", f"remount,{how}", str(disk)]
+    return subprocess.run(command, check=False, capture_output=True).returncode == 0

@@ -3,7 +3,6 @@
 The rows are those of the list of faults: 29, 30.
 """
 
-import shutil
 import subprocess
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -16,7 +15,19 @@ import pytest
 
 from tests import oracle
 from tests.conftest import Server, served, soon
-from tests.faults import AT_ONCE, CHANGES, Call, Injected, Store, empty, filled, migrated
+from tests.faults import (
+    AT_ONCE,
+    CHANGES,
+    Call,
+    Injected,
+    Store,
+    disk,
+    empty,
+    fill,
+    filled,
+    migrated,
+    remounted,
+)
 from tests.test_load import only_worker_of
 from tests.test_metrics import scraped, value
 from tests.test_serving import SHA256, sha256_of
@@ -154,27 +165,6 @@ def test_a_server_whose_disk_fails_answers_right_and_stores_again_afterwards(
     injected(f"{error} at {which} {' or '.join(names[:2])} of a server", times, outcome)
 
 
-@contextmanager
-def disk(path: Path, size: str) -> Iterator[Path]:
-    """A small disk at the path, until the end of the block."""
-    path.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(path)]
-    subprocess.run(mount, check=True)
-    try:
-        yield path
-    finally:
-        unmount = ["umount", str(path)]
-        subprocess.run(unmount, check=True)
-
-
-def fill(disk: Path) -> Path:
-    """A file that takes all room there is."""
-    ballast = disk / "ballast"
-    ballast.write_bytes(bytes(shutil.disk_usage(disk).free))
-    assert shutil.disk_usage(disk).free == 0
-    return ballast
-
-
 def test_everything_is_right_on_a_disk_that_is_too_small(
     tmp_path: Path, injected: Injected
 ) -> None:
@@ -223,12 +213,6 @@ def test_on_a_full_disk_a_populate_says_so_and_a_server_answers(
             assert_stores_again(server, store)
         store.assert_completes()
     injected("a disk without room", 2, "sentences, right answers, no leftovers; then stores again")
-
-
-def remounted(disk: Path, how: str) -> bool:
-    """Whether the disk could be made read-only (`ro`) or writable (`rw`): not while it is used."""
-    command = ["mount", "-o", f"remount,{how}", str(disk)]
-    return subprocess.run(command, check=False, capture_output=True).returncode == 0
 
 
 def test_what_may_not_be_written_to_is_served_and_the_rest_is_computed(
