@@ -171,7 +171,7 @@ def make(number: int) -> Segment:
     published = False
     checksums = _checksums_of_right_file(planned)
     if checksums is None:
-        planned = layout.planned(number)
+        planned = conf.layout().planned(number)
         summing = BlockChecksums()
         opened.publish(planned.name, summed(compute(planned.terms), summing))
         published, checksums = True, summing.digest()
