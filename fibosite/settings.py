@@ -3,12 +3,16 @@
 A value that makes no sense ends the process with a sentence that names its variable.
 """
 
+import errno
+import fcntl
 import os
 import re
 import secrets
 import socket
+import stat
 import sys
 from contextlib import suppress
+from io import FileIO
 from ipaddress import IPv4Address, IPv6Address, ip_network
 from pathlib import Path
 from tempfile import TemporaryFile, gettempdir
@@ -166,10 +170,14 @@ def _endpoint(name: str) -> str | None:
 def _secret(name: str) -> str:
     """The variable as a secret; empty if it is unset."""
     text = _text(name)
-    # As short as Django's own check (security.W009) has it.
-    if text and (len(text) < 50 or len(set(text)) < 5):
+    if text and _is_guessed(text):
         sys.exit(f"{name} is too easily guessed; it must be at least 50 random characters.")
     return text
+
+
+def _is_guessed(secret: str) -> bool:
+    """Whether a secret is as short or as monotonous as Django's own check has it (W009)."""
+    return len(secret) < 50 or len(set(secret)) < 5
 
 
 def _temporary_directory(*directories: Path) -> str | None:
@@ -212,34 +220,66 @@ def _postgresql(name: str) -> dict[str, str] | None:
 
 
 def _kept_secret(path: Path) -> str:
-    """The secret in the file, which is made, for its owner's eyes only, where it is missing."""
+    """Return the secret in the file; one that is missing or empty is made.
+
+    The first process makes it under the file's lock, so all have the same. Nothing but sessions
+    depends on it: a new one may take the place of what a crash has left empty.
+    """
     try:
-        if not path.exists():
-            _make_secret(path)
-        return path.read_text()
-    except OSError as error:
-        sys.exit(
-            f"DJANGO_SECRET_KEY is unset, and {path} cannot be kept ({error.strerror}); "
-            "set it to at least 50 random characters."
-        )
+        with _opened_secret(path) as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            # What a power cut leaves may be zeros.
+            content = file.read(4096).strip(b"\0 \t\r\n")
+            if not content:
+                content = secrets.token_urlsafe(64).encode()
+                _write_secret(path, file, content)
+        secret = content.decode()
+    except (OSError, UnicodeDecodeError) as error:
+        if path.is_symlink() or (path.exists() and not path.is_file()):
+            why = "is no regular file"
+        else:
+            why = f"cannot be used ({getattr(error, 'strerror', 'it is not UTF-8')})"
+    else:
+        if not _is_guessed(secret):
+            return secret
+        why = "is too easily guessed"
+    sys.exit(
+        f"DJANGO_SECRET_KEY is unset, and {path} {why}; remove it, for a new one to be made, or "
+        "set DJANGO_SECRET_KEY to at least 50 random characters."
+    )
 
 
-def _make_secret(path: Path) -> None:
-    """Writes a secret to the file, unless another process does; raises OSError."""
-    made = path.with_name(f"{path.name}.{os.getpid()}")
+def _opened_secret(path: Path) -> FileIO:
+    """Open the file, made for its owner's eyes only; through no link, and without waiting."""
+    never = os.O_NOFOLLOW | os.O_NONBLOCK
     try:
-        made.touch(mode=0o600)
-        with made.open("w") as file:
-            file.write(secrets.token_urlsafe(64))
-            file.flush()
-            # Else a power cut may leave the name and not the secret, which nothing accepts.
-            os.fsync(file.fileno())
-        # A link, unlike a rename, leaves the secret of a process that was faster.
-        with suppress(FileExistsError):
-            path.hardlink_to(made)
-    finally:
-        with suppress(OSError):
-            made.unlink()
+        file = FileIO(os.open(path, os.O_RDWR | os.O_CREAT | never, 0o600), "r+")
+    except OSError:
+        if not os.access(path, os.R_OK):
+            raise
+        file = FileIO(os.open(path, os.O_RDONLY | never))
+    if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+        file.close()
+        raise OSError
+    return file
+
+
+def _write_secret(path: Path, file: FileIO, content: bytes) -> None:
+    """Write the secret durably, whole or not at all; call it with the file's lock."""
+    try:
+        os.fchmod(file.fileno(), 0o600)
+        file.truncate(0)
+        if os.pwrite(file.fileno(), content, 0) < len(content):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        os.fsync(file.fileno())
+        directory = os.open(path.parent, os.O_RDONLY)
+        try:
+            os.fsync(directory)
+        finally:
+            os.close(directory)
+    except OSError:
+        path.unlink(missing_ok=True)
+        raise
 
 
 def _weak_etag(headers: Any, path: str, _url: str) -> None:

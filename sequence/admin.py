@@ -1,6 +1,7 @@
 """The stored segments for the operator, to look at and not to touch."""
 
 from concurrent.futures import Future
+from functools import partial
 from typing import Any
 
 from django.contrib import admin, messages
@@ -14,6 +15,7 @@ from django.urls import URLPattern, path
 
 from sequence import budget, build, conf, plots, populate, verify
 from sequence.errors import FiboError
+from sequence.failures import Failures
 from sequence.models import CodedSegment, Segment
 from sequence.protocol.query import whole_number
 
@@ -94,13 +96,12 @@ class SegmentAdmin(ReadOnlyAdmin):
         """Makes those again that are wrong, and tells what was wrong with them."""
         names = list(segments.order_by("number").values_list("name", flat=True))
         wrong = self._tell_findings(request, names)
-        try:
-            for name in wrong:
+        failures = Failures("repaired", partial(messages.error, request))
+        for name in wrong:
+            with failures.about(name):
                 verify.repair(name)
-        except (OSError, DatabaseError) as error:
-            messages.error(request, f"{name} cannot be repaired: {error}.")
-        else:
-            messages.success(request, f"Repaired {len(wrong)} of {len(names)}.")
+        repaired = len(wrong) - len(failures.sentences)
+        messages.success(request, f"Repaired {repaired} of {len(names)}.")
 
     def _tell_findings(self, request: HttpRequest, names: list[str]) -> list[str]:
         """Shows what is wrong; returns the names of the segments with which something is."""

@@ -1,13 +1,19 @@
 """Makes things by name in threads of its own, each once for all who ask for it meanwhile."""
 
 import threading
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
 from typing import Any, TypeVar
 
 from django.db import connection
 
 Made = TypeVar("Made")
+Item = TypeVar("Item")
+
+AHEAD = 16
+"""How many items of a long list each worker may be ahead of who asks for the next one."""
 
 
 class Background:
@@ -32,6 +38,26 @@ class Background:
         """Forgets what has not been begun, so that the process need not wait for it at its end."""
         self.stopped = True
         self._pool.shutdown(wait=False, cancel_futures=True)
+
+
+def each(
+    make: Callable[[Item], Made], items: Iterable[Item], workers: int
+) -> Generator[tuple[Item, Future[Made]]]:
+    """Have something made of each item, `workers` at once, and yield the items in order.
+
+    Each comes with a future that ends soon. Can be stopped at any time.
+    """
+    pool = ThreadPoolExecutor(workers, thread_name_prefix=make.__name__)
+    waiting: deque[tuple[Item, Future[Made]]] = deque()
+    try:
+        for item in items:
+            waiting.append((item, pool.submit(in_thread, partial(make, item))))
+            if len(waiting) > AHEAD * workers:
+                yield waiting.popleft()
+        while waiting:
+            yield waiting.popleft()
+    finally:
+        pool.shutdown(cancel_futures=True)
 
 
 def in_thread(make: Callable[[], Made]) -> Made:

@@ -17,10 +17,10 @@ from sequence.models import Segment
 from sequence.ratelimit import acquire
 from sequence.store.checksum import BLOCK_BYTES, CHECKSUM_BYTES, BlockChecksums
 from sequence.store.directory import SegmentDirectory
-from sequence.store.store import Store
+from sequence.store.store import LABEL, Segments, Store
 from sequence.text import adder
 from sequence.text.compute import compute, compute_bytes
-from sequence.text.layout import Layout, Planned, segment_name
+from sequence.text.layout import Layout, Planned, segment_name, segment_number
 from sequence.text.span import Piece, Span
 
 log = logging.getLogger(__name__)
@@ -30,13 +30,18 @@ BUILDERS = 4
 
 
 def store() -> Store:
-    """The store that the settings name; raises LayoutMismatch where it is cut in another way."""
+    """Return the store that the settings name.
+
+    Raises LayoutMismatch if it is cut in another way, and NotStoreDirectory if there is something
+    else in its place.
+    """
     return _opened(conf.segments_dir(), conf.object_store(), conf.layout())
 
 
 @cache
 def _opened(path: Path, place: ObjectStore | None, layout: Layout) -> Store:
-    directory = SegmentDirectory(path)
+    directory = SegmentDirectory(path, layout.is_name)
+    directory.assert_usable()
     opened: Store = directory
     if place:
         # Here, as both load boto3, which one host alone need not have installed.
@@ -46,10 +51,10 @@ def _opened(path: Path, place: ObjectStore | None, layout: Layout) -> Store:
         from sequence.store.tiered import TieredStore
 
         client = storages["segments"].connection.meta.client  # type: ignore[attr-defined]
-        bucket = SegmentBucket(client, place.bucket, place.prefix, path.parent)
+        bucket = SegmentBucket(client, place.bucket, place.prefix, path.parent, layout.is_name)
         opened = TieredStore(directory, bucket, budget.is_copied)
     with suppress(StoreUnreachable):  # compared again before anything is stored
-        _compare(opened, opened.label() or layout.label, layout)
+        _readable_label(opened, layout)
     return opened
 
 
@@ -57,9 +62,50 @@ def _opened(path: Path, place: ObjectStore | None, layout: Layout) -> Store:
 os.register_at_fork(after_in_child=_opened.cache_clear)
 
 
-def _compare(opened: Store, label: str, layout: Layout) -> None:
+def _readable_label(opened: Store, layout: Layout) -> str | None:
+    """Return the label of the store; raises LayoutMismatch if it is cut by another layout.
+
+    A label can be damaged, so what is stored decides: names and lengths follow from the layout.
+    """
+    label = opened.label()
     if label != layout.label:
-        raise LayoutMismatch(str(opened), label, layout.label)
+        right, wrong = _fitting(opened.near, layout)
+        if wrong >= right and (label or wrong):
+            found = label or "segments of other lengths"
+            raise LayoutMismatch(str(opened), found, layout.label)
+    return label
+
+
+def _fitting(segments: Segments, layout: Layout) -> tuple[int, int]:
+    """Count the plain segments that have the length they must have, and those that have another."""
+    numbers = (segment_number(name) for name in segments.names())
+    ends = [
+        found == layout.stored(number, found).length_bytes
+        for number in numbers
+        if number is not None and (found := segments.length(segment_name(number))) is not None
+    ]
+    return ends.count(True), ends.count(False)
+
+
+def set_label() -> None:
+    """Label the store if it is new or its label is damaged; raises LayoutMismatch and OSError."""
+    opened, layout = store(), conf.layout()
+    label = _readable_label(opened, layout)
+    if label != layout.label:
+        found = opened.set_label(layout.label, instead_of=label)
+        if found != layout.label:  # another process was faster, with other settings
+            raise LayoutMismatch(str(opened), found, layout.label)
+        if label or opened.names():
+            log.warning("%s in %s was damaged and is written again.", LABEL, opened)
+
+
+def label_fault() -> str | None:
+    """Say what is wrong with the label of a store that is not empty; None if nothing is."""
+    opened, expected = store(), conf.layout().label
+    found = opened.label()
+    if found == expected or not opened.names():
+        return None
+    return f"It says {found or 'nothing readable'}; it must say {expected}."
 
 
 def stored(number: int) -> Segment | None:
@@ -115,17 +161,17 @@ def mend(number: int) -> Segment:
 def make(number: int) -> Segment:
     """The segment of that number with all of its rows written anew; for its sole builder.
 
-    A file that is right already stays; any other is removed, before the new one takes room. Raises
-    OSError and DatabaseError where they cannot be written; then nothing that was made is left.
+    A file that is right already stays; any other is replaced. Raises OSError and DatabaseError
+    where they cannot be written; then nothing that was made is left.
     """
     give_back()
-    opened, layout = store(), conf.layout()
-    _compare(opened, opened.set_label(layout.label), layout)
-    planned = layout.stored(number, opened.length(segment_name(number)))
+    set_label()
+    opened = store()
+    planned = conf.layout().stored(number, opened.length(segment_name(number)))
     published = False
     checksums = _checksums_of_right_file(planned)
     if checksums is None:
-        planned = layout.planned(number)
+        planned = conf.layout().planned(number)
         summing = BlockChecksums()
         opened.publish(planned.name, summed(compute(planned.terms), summing))
         published, checksums = True, summing.digest()
@@ -142,18 +188,25 @@ def make(number: int) -> Segment:
 
 
 def _checksums_of_right_file(planned: Planned) -> bytes | None:
-    """What the checksums must be, where there is a file that they are right for.
+    """Return what the checksums must be if there is a file that they are right for, else None.
 
-    Any other file is removed.
+    Other objects and copies are removed. A directory's only file is left to be replaced, at once
+    and by one that is durable: its row must never tell of a missing file.
     """
-    if store().length(planned.name) is None:
+    opened = store()
+    if opened.length(planned.name) is None:
         return None
     summing = BlockChecksums()
     for piece in compute(planned.terms):
         summing.update(piece)
     checksums = summing.digest()
-    right = store().keeps_right(planned.name, planned.length_bytes, checksums)
-    return checksums if right else None
+    copies = opened.copies(planned.name)
+    wrong = [c for c in copies if not c.is_right(planned.name, planned.length_bytes, checksums)]
+    for copy in wrong:
+        if copy is not opened:
+            copy.remove(planned.name)
+    # The first one is the original.
+    return None if copies[0] in wrong else checksums
 
 
 def summed(pieces: Iterable[Piece], checksums: BlockChecksums) -> Iterator[Piece]:

@@ -5,14 +5,14 @@ from typing import Any
 from django.core.checks import CheckMessage, Error, register
 
 from sequence import build
-from sequence.errors import LayoutMismatch
+from sequence.errors import FiboError
 
 
 @register()
-def store_is_cut_as_the_settings_say(**_: Any) -> list[CheckMessage]:
-    """An error where the store was made with another layout version or segment size."""
+def store_can_be_opened(**_: Any) -> list[CheckMessage]:
+    """Return an error if the store has another layout, or something else is in its place."""
     try:
         build.store()
-    except LayoutMismatch as mismatch:
-        return [Error(str(mismatch), id="sequence.E001")]
+    except (FiboError, OSError) as error:
+        return [Error(str(error), id="sequence.E001")]
     return []

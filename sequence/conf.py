@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from django.conf import settings
 
-from sequence.text.layout import Layout
+from sequence.text.layout import MAX_TERMS, Layout
 
 
 class ObjectStore(NamedTuple):
@@ -17,8 +17,8 @@ class ObjectStore(NamedTuple):
 
 MAX_SN = 100_000
 """FIBO_MAX_SN, in terms: the most that one request may ask for."""
-MAX_SN_LIMIT = 10**7
-"""What FIBO_MAX_SN may be at most: from there on a single term takes seconds to begin."""
+MAX_SN_LIMIT: int = MAX_TERMS
+"""What FIBO_MAX_SN may be at most."""
 
 SEGMENT_BYTES = 64 * 1024 * 1024
 """FIBO_SEGMENT_BYTES, in bytes: about the length of a segment."""

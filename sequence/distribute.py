@@ -40,9 +40,10 @@ def populate(numbers: list[int], say: Callable[[str], None]) -> Generator[Segmen
         for segment in _stored(left):
             left.remove(segment.number)
             yield segment
-        if left & failed:
-            raise JobsFailed(sorted(left & failed))
-        queue(sorted(left - queued))
+        # The others are waited for.
+        if left and left <= failed:
+            raise JobsFailed(sorted(left))
+        queue(sorted(left - queued - failed))
         if left and not told and not workers():
             told = True
             say(NO_WORKER)

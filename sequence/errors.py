@@ -119,6 +119,33 @@ class SegmentShort(FiboError):
         self.name, self.expected_stop, self.found_bytes = name, expected_stop, found_bytes
 
 
+class NotSegmentFile(FiboError, OSError):
+    """Something else than a regular file has the name of one of the store's."""
+
+    def __init__(self, path: str, what: str) -> None:
+        super().__init__(f"{path} is {what}; it must be a regular file: move it away.")
+        self.path, self.what = path, what
+
+
+class NotStoreDirectory(FiboError, OSError):
+    """The place of the segments cannot be used as a directory."""
+
+    def __init__(self, path: str, what: str, remedy: str) -> None:
+        super().__init__(
+            f"{path} {what}; it must be a directory: {remedy}, or set FIBO_DATA_DIR to another one."
+        )
+        self.path, self.what = path, what
+
+
+class SomeFailed(FiboError):
+    """Of many things some could not be done; the others were."""
+
+    def __init__(self, done: str, sentences: list[str], most: int = 20) -> None:
+        more = f" … {len(sentences):,} could not be {done}." if len(sentences) > most else ""
+        super().__init__(" ".join(sentences[:most]) + more)
+        self.sentences = sentences
+
+
 class StoreUnreachable(FiboError, OSError):
     """A store beyond this host cannot be reached, or refuses."""
 

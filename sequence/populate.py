@@ -1,13 +1,14 @@
 """Fills the store ahead of time."""
 
 from collections.abc import Generator
-from concurrent.futures import Future, ThreadPoolExecutor, as_completed
+from concurrent.futures import Future
 from functools import partial
 from itertools import takewhile
 
 from sequence import budget, conf
-from sequence.background import Background, in_thread
+from sequence.background import Background, each
 from sequence.build import BUILDERS, build
+from sequence.failures import Failures
 from sequence.models import Segment
 from sequence.text.span import Span
 
@@ -41,13 +42,13 @@ def _all(upto: int) -> list[Segment]:
 
 
 def populate(numbers: list[int], workers: int) -> Generator[Segment]:
-    """Builds the segments, `workers` at once, and yields each when it is stored.
+    """Build the segments, `workers` at once, and yield each when it is stored.
 
-    Can be stopped at any time; what is stored by then stays. Raises what `build` raises.
+    Can be stopped at any time; what is stored by then stays. Raises SomeFailed at the end if some
+    could not be stored.
     """
-    pool = ThreadPoolExecutor(workers, thread_name_prefix="populate")
-    try:
-        for built in as_completed([pool.submit(in_thread, partial(build, n)) for n in numbers]):
-            yield built.result()
-    finally:
-        pool.shutdown(cancel_futures=True)
+    failures = Failures("stored")
+    for number, building in each(build, numbers, workers):
+        with failures.about(f"Segment {number}"):
+            yield building.result()
+    failures.raise_if_any()

@@ -6,9 +6,13 @@ from typing import NamedTuple
 from django.db import connection
 
 from sequence import budget, build, models
+from sequence.failures import Failures
 from sequence.models import CodedSegment, Segment
 from sequence.store.store import Segments
 from sequence.text.layout import segment_name, segment_number
+
+BATCH = 500
+"""For how many files the rows are deleted at once: a durable commit takes milliseconds."""
 
 
 class Surplus(NamedTuple):
@@ -57,21 +61,37 @@ def _too_many_coded() -> Iterator[Surplus]:
 
 
 def prune(found: list[Surplus]) -> Generator[Surplus]:
-    """Deletes them, and yields each when it is gone; then the index gives up what it needs no more.
+    """Delete them, and yield each when it is gone; then have the index give up what it can.
 
-    Who reads one of them meanwhile reads on to its end. Raises OSError and DatabaseError.
+    Who reads one of them at the time reads on to its end. Raises SomeFailed at the end if some
+    could not be deleted.
     """
-    for each in found:
-        with build.store().sole_builder(each.name):
-            if each.is_copy:
-                build.store().near.remove(each.name)
-            else:
-                # The rows first: they mean that the bytes are there.
-                models.remove(Segment.objects.filter(name=each.name))
-                CodedSegment.objects.filter(name=each.name).delete()
-                build.store().remove(each.name)
-        yield each
+    failures, store = Failures("deleted"), build.store()
+    for start in range(0, len(found), BATCH):
+        batch = found[start : start + BATCH]
+        with failures.about(f"What begins with {batch[0].name}"):
+            # The rows first, as they mean that the bytes are there.
+            _delete_rows(batch)
+            for each in batch:
+                with failures.about(each.name):
+                    with store.sole_builder(each.name):
+                        # Again, as somebody may have built it since.
+                        _delete_rows([each])
+                        (store.near if each.is_copy else store).remove(each.name)
+                    yield each
+            store.sync()
     if found and connection.vendor == "sqlite":
-        with connection.cursor() as cursor:
+        with failures.about("The index"), connection.cursor() as cursor:
             cursor.execute("VACUUM")
             cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    failures.raise_if_any()
+
+
+def _delete_rows(batch: list[Surplus]) -> None:
+    names = {each.name for each in batch if not each.is_copy}
+    numbers = {segment_number(name) for name in names}
+    plain = [n for n in numbers if n is not None and segment_name(n) in names]
+    # By number alone: in a damaged row the name may be another one.
+    models.remove(Segment.objects.filter(number__in=plain))
+    with models.durable():
+        CodedSegment.objects.filter(name__in=names).delete()

@@ -2,7 +2,7 @@
 
 from django.dispatch import receiver
 
-from sequence import budget, build, index
+from sequence import budget, build, conf, index
 from sequence.index import dispensable
 from sequence.models import CodedSegment, Segment
 from sequence.text.layout import SEGMENT_SUFFIX, segment_name, segment_number
@@ -21,7 +21,12 @@ def unindexed() -> list[int]:
     """The numbers of the segments whose files are there and whose rows are not."""
     files, rows = build.store().names(), set(Segment.objects.values_list("number", flat=True))
     numbers = (segment_number(name) for name in files if name.endswith(SEGMENT_SUFFIX))
-    return sorted(n for n in numbers if n is not None and n not in rows and budget.keeps(n))
+    return sorted(n for n in numbers if n is not None and n not in rows and _is_kept(n))
+
+
+def _is_kept(number: int) -> bool:
+    """Whether there is a segment of that number, which some lie between, and room for it."""
+    return budget.keeps(number) and conf.layout().planned(number).term_count > 0
 
 
 def take_in() -> None:
@@ -32,7 +37,7 @@ def take_in() -> None:
     """
     with dispensable("Looking for segments without rows"):
         for name in _coded_without_rows():
-            with build.store().sole_builder(name):
+            with dispensable(f"Removing {name}"), build.store().sole_builder(name):
                 if not CodedSegment.objects.filter(name=name).exists():
                     build.store().remove(name)
         for number in unindexed():
@@ -51,9 +56,15 @@ def _take_in_soon(**_: object) -> None:
 
 
 def sweep() -> None:
-    """Removes what builders left behind that died; those at work are let be."""
+    """Remove what builders left behind that died, and put a damaged label right.
+
+    Builders at work are let be. Raises OSError if the label cannot be written.
+    """
     for name in build.store().abandoned():
-        rows = (Segment.objects.filter(name=name), CodedSegment.objects.filter(name=name))
-        # Complete, perhaps, but not in the index yet; it can be made again.
-        if name in build.store().names() and not any(found.exists() for found in rows):
-            build.store().remove(name)
+        with dispensable(f"Sweeping {name}"):
+            rows = (Segment.objects.filter(name=name), CodedSegment.objects.filter(name=name))
+            # Complete, perhaps, but not in the index yet; it can be made again.
+            if build.store().is_own(name) and not any(found.exists() for found in rows):
+                build.store().remove(name)
+    if build.label_fault():
+        build.set_label()

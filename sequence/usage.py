@@ -2,8 +2,10 @@
 
 import threading
 from collections import Counter
+from contextlib import suppress
 from datetime import datetime
 
+from django.db import DataError, IntegrityError, transaction
 from django.db.models import F
 from django.utils.timezone import now
 
@@ -39,7 +41,9 @@ def write() -> None:
                 more: dict[str, object] = {name: F(name) + more for name, more in noted.items()}
                 if number in served_at:
                     more["served_at"] = served_at[number]
-                Segment.objects.filter(number=number).update(**more)
+                # A row that was altered to what cannot be counted keeps no other from it.
+                with suppress(IntegrityError, DataError), transaction.atomic():
+                    Segment.objects.filter(number=number).update(**more)
 
 
 def write_now_and_then() -> None:

@@ -1,9 +1,7 @@
 """Compares what is stored with arithmetic, and says where they differ."""
 
 from collections.abc import Generator, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from functools import partial
 from itertools import pairwise
 from typing import Any, NamedTuple
 
@@ -12,19 +10,16 @@ from django.db.models import BinaryField, F, QuerySet
 from django.db.models.functions import Cast
 
 from sequence import build, coded, conf, index, models, upkeep
-from sequence.background import in_thread
+from sequence.background import each
 from sequence.coding import CODINGS
 from sequence.models import CodedSegment, Segment, Term
 from sequence.store.checksum import BlockChecksums
-from sequence.store.store import Segments
+from sequence.store.store import LABEL, Segments
 from sequence.text import adder
 from sequence.text.compute import compute, compute_bytes
 from sequence.text.format import FORMATS
 from sequence.text.layout import Planned, offset, segment_name, segment_number, term_at
 from sequence.text.span import Span
-
-MOST_NUMBER = 10**18
-"""No segment has such a number: layout.MOST_N terms are in fewer of them."""
 
 
 class Finding(NamedTuple):
@@ -44,16 +39,21 @@ class Verified(NamedTuple):
 
 
 def faults() -> list[Finding]:
-    """What is wrong with the index as a whole, and with rows that are of no file."""
+    """Return what is wrong with the label, with the index, and with rows that are of no file."""
     try:
         found = [index.fault("integrity_check")] + [
             f"It has {count:,} {what}."
             for what, rows in _rows_of_nothing()
             if (count := rows.count())
         ]
+        if lost := len(_coded_without_files()):
+            found.append(f"It has {lost:,} coded segments whose files are gone.")
     except DatabaseError as error:
         found = [index.said(error)]
-    return [Finding(index.name(), sentence) for sentence in found if sentence]
+    findings = [Finding(index.name(), sentence) for sentence in found if sentence]
+    if sentence := build.label_fault():
+        findings.append(Finding(LABEL, sentence))
+    return findings
 
 
 def mend_faults() -> None:
@@ -62,22 +62,26 @@ def mend_faults() -> None:
     Also sweeps away what builders left behind that died. Raises OSError and DatabaseError.
     """
     index.restore("integrity_check")
-    with models.writing():
+    with models.durable(), models.writing():
         for _, rows in _rows_of_nothing():
             models.delete(rows)
+        for name in _coded_without_files():
+            models.delete(CodedSegment.objects.filter(name=name))
     upkeep.sweep()
 
 
 def _rows_of_nothing() -> list[tuple[str, QuerySet[Any]]]:
-    possible = Segment.objects.filter(number__gte=0, number__lt=MOST_NUMBER)
+    last = conf.layout().last_number
+    possible = Segment.objects.filter(number__gte=0, number__lte=last)
     return [
         ("segments that cannot be", Segment.objects.exclude(pk__in=possible)),
         ("terms in segments that it does not have", Term.objects.exclude(segment__in=possible)),
-        (
-            "coded segments whose files are gone",
-            CodedSegment.objects.exclude(name__in=build.store().names()),
-        ),
     ]
+
+
+def _coded_without_files() -> set[str]:
+    rows = CodedSegment.objects.values_list("name", flat=True)
+    return {*rows}.difference(build.store().names())
 
 
 def names() -> list[str]:
@@ -85,7 +89,8 @@ def names() -> list[str]:
     numbers: list[int] = []
     with suppress(DatabaseError):  # which is a fault
         numbers += Segment.objects.values_list("number", flat=True)
-    return sorted({*build.store().names(), *map(segment_name, numbers)})
+    of_rows = filter(conf.layout().is_name, map(segment_name, numbers))
+    return sorted({*build.store().names(), *of_rows})
 
 
 def verify(names: list[str], workers: int) -> Generator[Verified]:
@@ -93,21 +98,21 @@ def verify(names: list[str], workers: int) -> Generator[Verified]:
 
     Changes nothing.
     """
-    pool = ThreadPoolExecutor(workers, thread_name_prefix="verify")
-    try:
-        for future in [pool.submit(in_thread, partial(verify_one, name)) for name in names]:
-            yield future.result()
-    finally:
-        pool.shutdown(cancel_futures=True)
+    for _, looking in each(verify_one, names, workers):
+        yield looking.result()
 
 
 def verify_one(name: str) -> Verified:
     """Looks at one file and its rows."""
     try:
         findings = [Finding(name, sentence) for sentence in _wrong(name)]
+        length_bytes = build.store().length(name) or 0
     except DatabaseError as error:
-        findings = [Finding(name, f"The index cannot be read about it: {index.said(error)}.")]
-    return Verified(name, build.store().length(name) or 0, findings)
+        sentence, length_bytes = f"The index cannot be read about it: {index.said(error)}.", 0
+        findings = [Finding(name, sentence)]
+    except OSError as error:
+        findings, length_bytes = [Finding(name, f"It cannot be read: {error}.")], 0
+    return Verified(name, length_bytes, findings)
 
 
 def repair(name: str) -> None:
@@ -115,14 +120,18 @@ def repair(name: str) -> None:
 
     Raises OSError and DatabaseError where that cannot be written.
     """
-    number = segment_number(name)
+    number, store = segment_number(name), build.store()
     if number is None or name != segment_name(number):
         coded.forget(name)
-    elif build.store().length(name) is None and not build.stored(number):
+    elif conf.layout().planned(number).term_count and (
+        store.length(name) is not None or build.stored(number) or name in store.names()
+    ):
+        build.mend(number)
+    else:
         # Nothing says that there should be a file, but for a row that is wrong.
         models.remove(Segment.objects.filter(number=number))
-    else:
-        build.mend(number)
+        with store.sole_builder(name):
+            store.remove(name)
 
 
 def _wrong(name: str) -> Iterator[str]:
@@ -131,8 +140,11 @@ def _wrong(name: str) -> Iterator[str]:
     if number is not None and name == segment_name(number):
         # What a builder has not finished, be it at work or dead, nobody reads either.
         if not being_made or Segment.objects.filter(number=number).exists():
-            length_bytes = build.store().length(name)
-            yield from _wrong_segment(conf.layout().stored(number, length_bytes))
+            planned = conf.layout().stored(number, build.store().length(name))
+            if planned.term_count:
+                yield from _wrong_segment(planned)
+            else:
+                yield "There is no segment of that number: its place lies within one long term."
     elif number is not None and CodedSegment.objects.filter(name=name).exists():
         yield from _wrong_coded(name)
     elif not being_made:

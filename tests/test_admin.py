@@ -85,6 +85,18 @@ def test_repairing_mends_and_tells_what_was_wrong(data_dir: Path, operator: Clie
     assert path.read_bytes() == right
 
 
+def test_repairing_goes_on_after_what_it_cannot_repair(data_dir: Path, operator: Client) -> None:
+    list(populate.populate([0, 1, 2], 1))
+    segments = data_dir / "segments"
+    for path in segments.glob("0*.txt"):
+        path.unlink()
+    (segments / "00000000.txt" / "precious").mkdir(parents=True)
+    page = told(operator, "repair", 0, 1, 2)
+    assert "00000000.txt cannot be repaired: " in page
+    assert "Repaired 2 of 3." in page
+    assert (segments / "00000002.txt").is_file()
+
+
 def test_the_first_terms_can_be_stored_from_the_list(data_dir: Path, operator: Client) -> None:
     assert 'name="upto"' in operator.get(LIST).content.decode()
     page = operator.post(f"{LIST}populate/", {"upto": "1000"}, follow=True).content.decode()

@@ -1,5 +1,6 @@
+import os
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -15,11 +16,14 @@ from sequence.errors import LayoutMismatch, SumMismatch
 from sequence.models import CodedSegment, Segment, Term
 from sequence.text import compute
 from sequence.text.format import FORMATS
-from sequence.text.layout import offset
+from sequence.text.layout import Layout, offset
 from sequence.text.span import Span
 from tests import oracle
 
 pytestmark = pytest.mark.django_db(transaction=True)
+
+
+OTHER_LABEL = '{"layout_version": 0, "segment_bytes": 4096}'
 
 
 def files(data_dir: Path) -> list[str]:
@@ -185,6 +189,129 @@ def test_a_store_that_another_process_labelled_meanwhile_is_refused(
 ) -> None:
     store()
     (data_dir / "segments").mkdir()
-    (data_dir / "segments" / "layout.json").write_text('{"layout_version": 0}')
+    (data_dir / "segments" / "layout.json").write_text(OTHER_LABEL)
     with pytest.raises(LayoutMismatch, match="layout_version"):
         build.build(0)
+
+
+def opened_anew() -> None:
+    """What a start does."""
+    build._opened.cache_clear()
+    store()
+    upkeep.sweep()
+
+
+def test_a_flipped_bit_in_the_label_is_put_right_by_the_segments(data_dir: Path) -> None:
+    build.build(0)
+    build.build(3)
+    path = data_dir / "segments" / "layout.json"
+    right = path.read_bytes()
+    for bit in range(8 * len(right)):
+        content = bytearray(right)
+        content[bit // 8] ^= 1 << bit % 8
+        path.write_bytes(content)
+        opened_anew()
+        assert path.read_bytes() == right
+
+
+DAMAGED_LABELS: dict[str, Callable[[Path], object]] = {
+    "empty": lambda path: path.write_bytes(b""),
+    "binary": lambda path: path.write_bytes(bytes(range(256)) * 1000),
+    "another layout's": lambda path: path.write_text(Layout(20_000).label),
+    "another version's": lambda path: path.write_text(OTHER_LABEL),
+    "gone": lambda _: None,
+    "an empty directory": Path.mkdir,
+    "a FIFO": os.mkfifo,
+    "a dangling link": lambda path: path.symlink_to("nowhere"),
+    "a link": lambda path: path.symlink_to("/etc/passwd"),
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGED_LABELS.values(), ids=DAMAGED_LABELS)
+def test_a_damaged_label_is_put_right_by_the_segments(
+    data_dir: Path, damage: Callable[[Path], object]
+) -> None:
+    list(map(build.build, range(4)))
+    # One of them may be damaged too.
+    (data_dir / "segments" / "00000002.txt").write_bytes(b"1 ")
+    path = data_dir / "segments" / "layout.json"
+    path.unlink()
+    damage(path)
+    opened_anew()
+    assert path.read_text() == conf.layout().label
+    assert not path.is_symlink()
+
+
+@pytest.mark.parametrize("damage", DAMAGED_LABELS.values(), ids=DAMAGED_LABELS)
+def test_segments_of_another_layout_are_refused_whatever_the_label(
+    data_dir: Path, settings: Settings, damage: Callable[[Path], object]
+) -> None:
+    list(map(build.build, range(4)))
+    path = data_dir / "segments" / "layout.json"
+    path.unlink()
+    damage(path)
+    settings.FIBO_SEGMENT_BYTES = 8192
+    with pytest.raises(LayoutMismatch, match=r"and the settings ask for .*8192"):
+        store()
+
+
+def test_an_empty_store_with_a_damaged_label_is_labelled(data_dir: Path) -> None:
+    segments = data_dir / "segments"
+    segments.mkdir()
+    (segments / "layout.json").write_bytes(b"\xff")
+    build.build(0)
+    assert store().label() == conf.layout().label
+
+
+def test_a_repair_never_leaves_a_row_without_a_file(
+    data_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    segment = build.build(0)
+    path = data_dir / "segments" / segment.name
+    path.write_bytes(b"9" + path.read_bytes()[1:])
+
+    def failing(*_: object) -> Iterator[bytes]:
+        assert path.exists()
+        yield b"1 "
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as context:
+        context.setattr(build, "summed", failing)
+        with pytest.raises(OSError, match="No space left"):
+            build.mend(0)
+    assert path.exists()
+    build.mend(0)
+    assert path.read_bytes() == oracle.text(*conf.layout().terms(0))
+
+
+def test_taking_in_goes_on_after_what_it_cannot_take(data_dir: Path) -> None:
+    list(map(build.build, range(4)))
+    models.remove(Segment.objects.all())
+    segments = data_dir / "segments"
+    (segments / "00000001.txt").unlink()
+    (segments / "00000001.txt" / "precious").mkdir(parents=True)
+    for name in ("99999999999.txt", "999999999999999999.txt"):
+        (segments / name).touch()
+    upkeep.take_in()
+    assert [segment.number for segment in Segment.objects.all()] == [0, 2, 3]
+    assert (segments / "999999999999999999.txt").exists()
+
+
+def test_sweeping_goes_on_after_what_it_cannot_sweep(data_dir: Path) -> None:
+    build.build(0)
+    segments = data_dir / "segments"
+    (segments / "00000001.txt" / "precious").mkdir(parents=True)
+    (segments / "00000002.txt").touch()
+    for number in range(4):
+        (segments / f"{number:08}.txt.lock").touch()
+        (segments / f"{number:08}.txt.part").touch()
+    (segments / "00000003.txt.lock").unlink()
+    (segments / "00000003.txt.lock" / "precious").mkdir(parents=True)
+    upkeep.sweep()
+    assert files(data_dir) == [
+        "00000000.txt",
+        "00000001.txt",
+        "00000003.txt.lock",
+        "00000003.txt.part",
+        "layout.json",
+    ]

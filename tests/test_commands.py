@@ -4,6 +4,7 @@ import json
 import os
 import pty
 import re
+import shutil
 import signal
 import sqlite3
 import subprocess
@@ -15,8 +16,9 @@ from pathlib import Path
 
 import pytest
 
+from sequence import conf
 from tests import oracle
-from tests.conftest import ROOT, environment, manage
+from tests.conftest import ROOT, environment, manage, run
 
 SMALL = {"FIBO_SEGMENT_BYTES": "20000"}
 
@@ -211,6 +213,173 @@ def test_a_store_of_another_layout_is_refused_and_not_touched(migrated: Path, co
     assert f"was made with {kept}, and the settings ask for {asked}" in found.stderr
     assert "Traceback" not in found.stderr
     assert snapshot() == before
+
+
+UPTO = 13_000
+"""18 MB of text: some of it beyond the least that a store may have room for."""
+LARGE = {"FIBO_SEGMENT_BYTES": "200000"}
+
+
+@pytest.fixture(scope="module")
+def populated(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A store for tests that copy it."""
+    data_dir = tmp_path_factory.mktemp("populated") / "data"
+    data_dir.mkdir()
+    assert manage(data_dir, "prepopulate", f"--upto={UPTO}", **LARGE).returncode == 0
+    return data_dir
+
+
+@pytest.fixture
+def copied(populated: Path, tmp_path: Path) -> Path:
+    """A copy of it."""
+    return Path(shutil.copytree(populated, tmp_path / "data"))
+
+
+def damage(data_dir: Path) -> None:
+    for path in (data_dir / "segments").glob("*.txt"):
+        path.write_bytes(b"9" + path.read_bytes()[1:])
+
+
+def lower(data_dir: Path) -> None:
+    """What is to be pruned is chosen by the settings alone."""
+
+
+def lose(data_dir: Path) -> None:
+    assert manage(data_dir, "verify", **LARGE).returncode == 0
+    for path in (data_dir / "segments").glob("*.txt"):
+        path.unlink()
+    for path in data_dir.glob("index.sqlite3*"):
+        path.unlink()
+
+
+WORK: dict[str, tuple[Callable[[Path], None], str]] = {
+    "verify --repair": (damage, ""),
+    "prune": (lower, str(conf.LEAST_STORE_BYTES)),
+    f"prepopulate --upto={UPTO}": (lose, ""),
+}
+"""What a command has to do first, and FIBO_STORE_BYTES."""
+
+LOST = {
+    "a reader that goes away": "| head -1",
+    "a reader that reads nothing": "| true",
+    "a full disk": "> /dev/full",
+    "closed output": ">&-",
+    "closed errors": "2>&-",
+    "everything closed": "<&- >&- 2>&-",
+    "errors on a full disk": "2> /dev/full",
+    "both on a full disk": "> /dev/full 2>&1",
+    "both to a reader that goes away": "2>&1 | head -1",
+}
+"""What may become of the output of a command."""
+
+
+def in_shell(command: str, data_dir: Path, **variables: str) -> subprocess.CompletedProcess[str]:
+    """Runs `manage.py` with what follows in a shell; its own exit status is printed last."""
+    arguments, _, lost = command.partition("  ")
+    # Unbuffered for a reader of one line: output is to fail in the midst of it. Else at the end.
+    unbuffered = "-u" if "head" in lost else ""
+    script = f"{sys.executable} {unbuffered} manage.py {arguments} {lost}; exit ${{PIPESTATUS[0]}}"
+    return run(["bash", "-c", script], data_dir, **variables)
+
+
+def assert_quiet(found: subprocess.CompletedProcess[str]) -> None:
+    for noise in ("Traceback", "Exception ignored", "Error", "Broken pipe"):
+        assert noise not in found.stderr
+
+
+@pytest.mark.parametrize("lost", LOST.values(), ids=LOST)
+@pytest.mark.parametrize("work", WORK)
+def test_work_goes_on_without_its_output(copied: Path, work: str, lost: str) -> None:
+    before, store_bytes = WORK[work]
+    before(copied)
+    bounded = {"FIBO_STORE_BYTES": store_bytes} if store_bytes else {}
+    found = in_shell(f"{work}  {lost}", copied, **LARGE, **bounded)
+    assert found.returncode == 0, found.stderr
+    assert_quiet(found)
+    assert ("The output cannot be written: No space left on device." in found.stderr) == (
+        lost == "> /dev/full"
+    )
+    again = manage(copied, *work.split(), **LARGE, **bounded)
+    assert again.returncode == 0
+    closing = again.stdout.splitlines()[-1]
+    assert re.search(r": 0 findings\.|Deleted: 0 files|: built 0 terms", closing), again.stdout
+
+
+@pytest.mark.parametrize("lost", LOST.values(), ids=LOST)
+@pytest.mark.parametrize("report", ["segments", "prune --dry-run", "verify"])
+def test_a_report_ends_quietly_without_its_output(populated: Path, report: str, lost: str) -> None:
+    bounded = {"FIBO_STORE_BYTES": str(conf.LEAST_STORE_BYTES)}
+    found = in_shell(f"{report}  {lost}", populated, **LARGE, **bounded)
+    assert_quiet(found)
+    # Who asked for it has not got it, and did not choose so.
+    assert found.returncode == lost.startswith("> /dev/full")
+
+
+def test_the_exit_status_of_verify_tells_of_the_rest(copied: Path) -> None:
+    damage(copied)
+    for lost in ("", "| head -1", ">&-"):
+        found = in_shell(f"verify  {lost}", copied, **LARGE)
+        assert found.returncode == 1
+        assert_quiet(found)
+
+
+def test_what_cannot_be_stored_or_deleted_is_told_and_the_rest_is_done(copied: Path) -> None:
+    segments = copied / "segments"
+    names = sorted(path.name for path in segments.glob("*.txt"))
+    stuck = names[-1]
+    (segments / stuck).unlink()
+    (segments / stuck / "precious").mkdir(parents=True)
+    bounded = LARGE | {"FIBO_STORE_BYTES": str(conf.LEAST_STORE_BYTES)}
+    pruned = manage(copied, "prune", **bounded)
+    assert pruned.returncode == 1
+    assert re.fullmatch(
+        rf"CommandError: {stuck} cannot be deleted: .* is a directory that is not empty; .*\.\n",
+        pruned.stderr,
+    )
+    left = sorted(path.name for path in segments.glob("*.txt"))
+    assert (left, len(left) < len(names) / 2 + 40) == ([*left[:-1], stuck], True)
+    assert pruned.stdout.endswith(" bytes.\n")
+    filled = manage(copied, "prepopulate", f"--upto={UPTO}", **LARGE)
+    assert filled.returncode == 1
+    assert re.fullmatch(
+        rf"CommandError: Segment \d+ cannot be stored: .*{stuck} .*\n", filled.stderr
+    )
+    assert sorted(path.name for path in segments.glob("*.txt")) == names
+
+
+UNUSABLE: dict[str, tuple[Callable[[Path], object], str]] = {
+    "a file": (Path.touch, "is a file; it must be a directory: move it away"),
+    "a disk that is not mounted": (
+        lambda path: path.symlink_to("/nowhere"),
+        "is a link to /nowhere, which is no directory; it must be a directory: mount its disk",
+    ),
+}
+
+
+@pytest.mark.parametrize(("make", "why"), UNUSABLE.values(), ids=UNUSABLE)
+@pytest.mark.parametrize(
+    "command", ["prepopulate", "segments", "verify", "verify --repair", "prune", "check", "migrate"]
+)
+def test_what_is_no_directory_of_segments_is_told_in_a_sentence(
+    tmp_path: Path, command: str, make: Callable[[Path], object], why: str
+) -> None:
+    make(tmp_path / "segments")
+    found = manage(tmp_path, *command.split())
+    assert found.returncode == 1
+    assert f"{tmp_path / 'segments'} {why}" in found.stderr
+    assert "Traceback" not in found.stderr
+
+
+@pytest.mark.parametrize(("make", "why"), UNUSABLE.values(), ids=UNUSABLE)
+def test_a_server_tells_it_too_and_does_not_start(
+    tmp_path: Path, make: Callable[[Path], object], why: str
+) -> None:
+    make(tmp_path / "segments")
+    config = ("--config=fibosite/gunicorn.conf.py", "--bind=127.0.0.1:0")
+    found = run([sys.executable, "-m", "gunicorn", *config], tmp_path)
+    assert found.returncode != 0
+    assert f"{tmp_path / 'segments'} {why}" in found.stderr
+    assert "Traceback" not in found.stderr
 
 
 def test_eight_prepopulates_at_once_build_each_segment_once(migrated: Path) -> None:

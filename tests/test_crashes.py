@@ -3,6 +3,7 @@
 The rows are those of the list of faults: 26, 27, 28.
 """
 
+import re
 import signal
 import subprocess
 import sys
@@ -15,8 +16,9 @@ from time import monotonic, sleep
 
 import pytest
 
+from sequence import conf
 from tests import oracle
-from tests.conftest import ROOT, environment, served
+from tests.conftest import ROOT, environment, run, served
 from tests.faults import AT_ONCE, CHANGES, Call, Injected, Store, empty, filled, migrated
 from tests.test_serving import built_in
 
@@ -151,6 +153,31 @@ def test_rows_are_written_when_the_bytes_and_the_name_are_durable(tmp_path: Path
         expected += [*published(path.name), commits]
     order = (call for _, call in undisturbed.calls() if call in expected)
     assert [call for call, _ in groupby(order)] == expected
+
+
+def test_files_are_deleted_when_it_is_durable_that_they_have_no_rows(tmp_path: Path) -> None:
+    store = migrated(tmp_path / "data", upto=13_000, segment_bytes=500_000)
+    assert store.run(store.populate()).returncode == 0
+    names = ("pwrite64", "fdatasync", "fsync", "unlink")
+    bounded = {"FIBO_STORE_BYTES": str(conf.LEAST_STORE_BYTES)}
+    prune = [*store.strace(names), sys.executable, "manage.py", "prune"]
+    done = run(prune, store.data_dir, **store.variables, **bounded)
+    assert done.returncode == 0, done.stderr
+    calls = [call for _, call in store.calls()]
+    deleted = [
+        at
+        for at, call in enumerate(calls)
+        if call.name == "unlink" and re.fullmatch(r"segments/\d+\.txt", call.file)
+    ]
+    assert len(deleted) > 3
+    log = "index.sqlite3-wal"
+    commits = [at for at, call in enumerate(calls) if call == Call("pwrite64", log)]
+    last_commit = max(at for at in commits if at < deleted[0])
+    syncs = (Call("fdatasync", log), Call("fsync", log))
+    assert any(call in syncs for call in calls[last_commit : deleted[0]])
+    # No rows are deleted between the files, and then their names are durable.
+    assert not any(deleted[0] < at < deleted[-1] for at in commits)
+    assert Call("fsync", "segments") in calls[deleted[-1] :]
 
 
 def test_two_populates_and_a_server_under_load_build_each_segment_once(

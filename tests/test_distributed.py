@@ -183,9 +183,8 @@ def test_what_the_workers_give_up_ends_it_and_the_same_command_tries_again(
 ) -> None:
     few = replace(store, upto=1000)
     broken = tmp_path / "broken"
-    broken.mkdir()
-    # Empty to who reads, and nobody can write there.
-    (broken / "segments").symlink_to("nowhere")
+    # Empty to who reads, and nobody can store there.
+    (broken / "segments" / "layout.json" / "x").mkdir(parents=True)
     helpless = work(FIBO_DATA_DIR=os.fspath(broken))
     with waiting(few, few.upto) as waiter:
         _, errors = waiter.communicate(timeout=120)

@@ -17,7 +17,7 @@ LAYERS = [
     {"budget", "index_file"},
     {"accounts"},
     {"index"},
-    {"usage", "pace"},
+    {"usage", "pace", "failures"},
     {"build"},
     {"healing", "upkeep"},
     {"coded", "metrics"},

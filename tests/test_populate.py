@@ -3,6 +3,7 @@ from pathlib import Path
 import pytest
 
 from sequence import build, conf, populate, upkeep
+from sequence.errors import SomeFailed
 from sequence.models import Segment, Term
 from sequence.text.span import Span
 from tests import oracle
@@ -30,6 +31,19 @@ def test_only_what_is_missing_is_built(data_dir: Path) -> None:
     assert populate.missing(1500) == [
         number for number in conf.layout().numbers(Span(0, 1500)) if number not in (1, 3)
     ]
+
+
+def test_what_cannot_be_stored_keeps_no_other_from_it(data_dir: Path) -> None:
+    for number in (1, 4):
+        (data_dir / "segments" / f"{number:08}.txt" / "precious").mkdir(parents=True)
+    with pytest.raises(SomeFailed) as failed:
+        list(populate.populate(list(range(40)), 2))
+    assert [sentence.partition(": ")[0] for sentence in failed.value.sentences] == [
+        "Segment 1 cannot be stored",
+        "Segment 4 cannot be stored",
+    ]
+    stored = set(Segment.objects.values_list("number", flat=True))
+    assert stored == set(range(40)) - {1, 4}
 
 
 def test_what_is_stored_when_it_is_stopped_stays(data_dir: Path) -> None:

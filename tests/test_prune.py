@@ -8,6 +8,7 @@ from pytest_django.fixtures import Settings
 
 from sequence import budget, build, coded, conf, populate, prune
 from sequence.coding import CODINGS
+from sequence.errors import SomeFailed
 from sequence.models import CodedSegment, Segment, Term
 from sequence.stream import stream
 from sequence.text.format import FORMATS
@@ -70,6 +71,38 @@ def test_a_lowered_budget_is_kept_by_deleting_the_highest(full: Path, settings: 
     assert text(0, TERMS) == oracle.text(0, TERMS)
     idle()
     assert Segment.objects.count() == kept  # what is computed is not stored again
+
+
+def test_what_cannot_be_deleted_keeps_no_other_from_it(full: Path, settings: Settings) -> None:
+    settings.FIBO_STORE_BYTES = conf.LEAST_STORE_BYTES
+    found = prune.surplus()
+    stuck = [found[0].name, found[3].name]
+    for name in stuck:
+        (full / name).unlink()
+        (full / name / "precious").mkdir(parents=True)
+    gone: list[prune.Surplus] = []
+    with pytest.raises(SomeFailed) as failed:
+        gone += prune.prune(found)  # extended up to where it raises
+    assert [sentence.partition(" ")[0] for sentence in failed.value.sentences] == stuck
+    assert [each.name for each in prune.surplus()] == stuck
+
+
+def test_what_is_not_the_stores_own_stays(full: Path, settings: Settings) -> None:
+    settings.FIBO_STORE_BYTES = conf.LEAST_STORE_BYTES
+    foreign = ["999999999999999999.txt", "notes.txt", "000000099.txt"]
+    for name in foreign:
+        (full / name).touch()
+    list(prune.prune(prune.surplus()))
+    assert set(foreign) <= {path.name for path in full.iterdir()}
+
+
+def test_a_row_is_deleted_by_its_number_whatever_its_name(full: Path, settings: Settings) -> None:
+    settings.FIBO_STORE_BYTES = conf.LEAST_STORE_BYTES
+    (*_, last) = Segment.objects.all()
+    Segment.objects.filter(number=last.number).update(name="of another")
+    list(prune.prune(prune.surplus()))
+    assert not Segment.objects.filter(number=last.number).exists()
+    assert prune.surplus() == []
 
 
 def test_coded_segments_too_many_are_those_of_the_highest(full: Path, settings: Settings) -> None:

@@ -1,6 +1,8 @@
 import json
 import os
 import sys
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from subprocess import CompletedProcess
 
@@ -217,6 +219,68 @@ def test_the_secret_key_is_made_once_for_its_owner_only(tmp_path: Path) -> None:
     manage(tmp_path, "check")
     assert path.read_text() == first
     assert [found.name for found in tmp_path.iterdir()] == ["secret_key"]
+
+
+@pytest.mark.parametrize("content", [b"", b"\n", bytes(86)], ids=["empty", "blank", "zeros"])
+def test_a_secret_key_that_a_crash_left_empty_is_made_again(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "secret_key"
+    path.write_bytes(content)
+    assert manage(tmp_path, "check").returncode == 0
+    made = path.read_text()
+    assert len(made) >= 50
+    assert made.isprintable()
+    assert path.stat().st_mode & 0o777 == 0o600
+    manage(tmp_path, "check")
+    assert path.read_text() == made
+
+
+SECRET = b"0123456789" * 8
+
+
+@pytest.mark.parametrize("content", [SECRET, SECRET + b"\n", b"1" + SECRET[1:]])
+def test_a_secret_key_that_can_be_used_stays(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "secret_key"
+    path.write_bytes(content)
+    path.chmod(0o400)
+    assert manage(tmp_path, "check").returncode == 0
+    assert path.read_bytes() == content
+
+
+@pytest.mark.parametrize(
+    ("make", "why"),
+    [
+        (lambda path: path.write_bytes(b"abc"), "is too easily guessed"),
+        (lambda path: path.write_bytes(b"ab" * 50), "is too easily guessed"),
+        (lambda path: path.write_bytes(b"\xb0" + SECRET), "cannot be used (it is not UTF-8)"),
+        (lambda path: path.mkdir(), "is no regular file"),
+        (os.mkfifo, "is no regular file"),
+        (lambda path: path.symlink_to("nowhere"), "is no regular file"),
+        (lambda path: path.symlink_to("/etc/passwd"), "is no regular file"),
+        (lambda path: path.symlink_to(path), "is no regular file"),
+    ],
+    ids=["short", "monotonous", "binary", "directory", "FIFO", "dangling link", "link", "loop"],
+)
+def test_a_secret_key_that_cannot_be_used_is_told_in_a_sentence(
+    tmp_path: Path, make: Callable[[Path], object], why: str
+) -> None:
+    path = tmp_path / "secret_key"
+    make(path)
+    found = manage(tmp_path, "check")
+    assert found.returncode == 1
+    assert found.stderr == (
+        f"DJANGO_SECRET_KEY is unset, and {path} {why}; remove it, for a new one to be made, "
+        "or set DJANGO_SECRET_KEY to at least 50 random characters.\n"
+    )
+
+
+def test_processes_that_start_at_once_have_one_secret_key(tmp_path: Path) -> None:
+    program = "from fibosite.settings import SECRET_KEY; print(SECRET_KEY)"
+    (tmp_path / "secret_key").touch()
+    with ThreadPoolExecutor(8) as pool:
+        command = [sys.executable, "-c", program]
+        secrets = [found.stdout for found in pool.map(lambda _: run(command, tmp_path), range(8))]
+    assert len(set(secrets)) == 1
+    assert secrets[0].strip() == (tmp_path / "secret_key").read_text()
 
 
 def test_a_secret_key_that_is_given_is_not_kept(tmp_path: Path) -> None:

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from django.db import OperationalError
+from django.db import OperationalError, connection
 from pytest_django import DjangoAssertNumQueries
 
 from sequence import build, coded, conf, usage
@@ -48,6 +48,20 @@ def test_each_reading_is_counted_and_written_later() -> None:
     assert Segment.objects.get(number=0).served_at is not None
     usage.write()
     assert counts(0) == (3, 3, 0)
+
+
+def test_a_row_that_cannot_be_counted_in_keeps_no_other_from_it() -> None:
+    if connection.vendor != "sqlite":
+        pytest.skip("nothing else lets that happen")
+    build.build(1)
+    with connection.cursor() as cursor:
+        cursor.execute("PRAGMA ignore_check_constraints = ON")
+        cursor.execute("UPDATE sequence_segment SET served = -5 WHERE number = 0")
+        cursor.execute("PRAGMA ignore_check_constraints = OFF")
+    usage.note(0, served=1)
+    usage.note(1, served=1)
+    usage.write()
+    assert (counts(0), counts(1)) == ((-5, 0, 0), (1, 0, 0))
 
 
 def test_counting_adds_no_query_to_an_answer(

@@ -1,5 +1,6 @@
 """verify finds each kind of damage and changes nothing; repair mends all of it."""
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -9,12 +10,15 @@ from django.db import connection
 from sequence import build, coded, index, populate, verify
 from sequence.coding import ZSTD
 from sequence.models import CodedSegment, Segment, Term
+from sequence.store.directory import SegmentDirectory
 from sequence.text.format import FORMATS
 from tests.conftest import manage
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
 NAME = "00000003.txt"
+BETWEEN = "09999999.txt"
+"""A name that a segment of 4,096 bytes could have, if a term of 93,000 digits did not lie there."""
 CODED = "00000003.jsonl.zstd-level1"
 
 
@@ -35,6 +39,11 @@ def flip(path: Path) -> None:
     content = bytearray(path.read_bytes())
     content[1000] ^= 4
     path.write_bytes(content)
+
+
+def replace(path: Path, make: Callable[[Path], object]) -> None:
+    path.unlink()
+    make(path)
 
 
 def raw(statement: str) -> None:
@@ -102,10 +111,32 @@ DAMAGES: dict[str, tuple[Damage, str, str]] = {
         NAME,
         "The index has 1 terms in it that are not its own.",
     ),
-    "a file of nobody": (
-        lambda d: (d / "notes.txt").write_text("hello"),
-        "notes.txt",
-        "It belongs to nothing that the index knows.",
+    "a FIFO": (lambda d: replace(d / NAME, os.mkfifo), NAME, "Byte 0, of term "),
+    "an empty directory": (lambda d: replace(d / NAME, Path.mkdir), NAME, "Byte 0, of term "),
+    "a link": (
+        lambda d: replace(d / NAME, lambda path: path.symlink_to("00000002.txt")),
+        NAME,
+        "Byte 0, of term ",
+    ),
+    "a FIFO without a row": (
+        lambda d: os.mkfifo(d / "00000011.txt"),
+        "00000011.txt",
+        "The index has no row for it.",
+    ),
+    "a file of a number that no segment has": (
+        lambda d: (d / BETWEEN).touch(),
+        BETWEEN,
+        "There is no segment of that number",
+    ),
+    "a row of a number that no segment has": (
+        lambda _: raw("UPDATE sequence_segment SET number = 9999999 WHERE number = 3"),
+        BETWEEN,
+        "There is no segment of that number",
+    ),
+    "an empty label": (
+        lambda d: (d / "layout.json").write_bytes(b""),
+        "layout.json",
+        "It says nothing readable; it must say {",
     ),
     "a flipped bit in a coded one": (
         lambda d: flip(d / CODED),
@@ -139,10 +170,67 @@ def test_each_damage_is_found_and_mended(
     assert found == findings()  # nothing was changed
     assert any(f.name == name and f.sentence.startswith(sentence) for f in found), found
     verify.mend_faults()
-    for wrong in {finding.name for finding in found} - {index.name()}:
+    for wrong in {finding.name for finding in found} - {index.name(), "layout.json"}:
         verify.repair(wrong)
     assert findings() == []
     assert {f"{n:08}.txt" for n in range(10)} <= set(build.store().names())
+
+
+FOREIGN = ["notes.txt", "9" * 18 + ".txt", "00000003.txt~", "00000003.TXT", "n" * 255, "a\nb", "é"]
+
+
+def test_what_is_not_the_stores_own_is_left_alone(segments: Path) -> None:
+    for name in FOREIGN:
+        (segments / name).write_text("hello")
+    (segments / "lost+found" / "x").mkdir(parents=True)
+    not_utf8 = os.fsencode(segments) + b"/\xff\xfe"
+    Path(os.fsdecode(not_utf8)).touch()
+    before = sorted(path.name for path in segments.iterdir())
+    assert findings() == []
+    verify.mend_faults()
+    assert sorted(path.name for path in segments.iterdir()) == before
+    assert len(build.store().foreign()) == len(FOREIGN) + 2
+
+
+def test_a_store_with_more_names_than_sqlite_takes_values(
+    segments: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    many = [f"{number:08}.txt" for number in range(300_000)]
+    monkeypatch.setattr(SegmentDirectory, "all_names", lambda _: many)
+    CodedSegment.objects.update(name="00000003.lines.zstd-level1")
+    assert [finding.sentence for finding in verify.faults()] == [
+        "It has 1 coded segments whose files are gone."
+    ]
+    verify.mend_faults()
+    assert verify.faults() == []
+    assert len(verify.names()) == 300_000
+
+
+def test_the_command_repairs_each_file_that_it_can(tmp_path: Path) -> None:
+    small = {"FIBO_SEGMENT_BYTES": "4096"}
+    assert manage(tmp_path, "prepopulate", "--upto=1000", **small).returncode == 0
+    segments = tmp_path / "segments"
+    names = sorted(path.name for path in segments.glob("*.txt"))
+    stuck = [names[0], names[5]]
+    for name in names:
+        (segments / name).unlink()
+    for name in stuck:
+        (segments / name / "precious").mkdir(parents=True)
+    Path(os.fsdecode(os.fsencode(segments) + b"/\xff.txt")).touch()
+    repaired = manage(tmp_path, "verify", "--repair", **small)
+    assert repaired.returncode == 1
+    assert "Traceback" not in repaired.stderr
+    for name in stuck:
+        told = f"{name} cannot be repaired: {segments / name} is a directory that is not empty"
+        assert told in repaired.stdout
+        assert told in repaired.stderr
+    *_, foreign, closing = repaired.stdout.splitlines()
+    assert foreign.startswith("1 other names in ")
+    assert closing.endswith(f": {len(names)} findings, 2 not repaired.")
+    assert sorted(path.name for path in segments.glob("*.txt") if path.is_file()) == sorted(
+        {*names, "\udcff.txt"} - {*stuck}
+    )
+    assert manage(tmp_path, "verify", **small).stdout.endswith(": 2 findings.\n")
 
 
 def test_the_command_ends_with_1_where_something_is_wrong(tmp_path: Path) -> None:

@@ -1,19 +1,113 @@
-"""What goes wrong in a command, told in one sentence and without a traceback."""
+"""What the commands have in common: errors are sentences, and work goes on without its output.
 
+Who reads the output may go away (`| head -1`), and the disk that takes it may be full. Neither is a
+reason to leave a store half repaired. So a stream that fails once writes to /dev/null from then on.
+"""
+
+import os
+import sys
+from argparse import ArgumentParser
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any, TextIO
 
-from django.core.management.base import CommandError
+from django.core.management.base import BaseCommand, CommandError
 from django.db import DatabaseError
+from tqdm import tqdm
 
-from sequence import accounts
+from sequence import accounts, build
 from sequence.errors import FiboError
 from sequence.index import remedy, said
 
 
+class Output:
+    """A stream of text that drops what cannot be written."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+        self.lost: OSError | None = None
+        """Why something was dropped, unless its reader only went away."""
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+    def write(self, text: str) -> int:
+        """Write the text, or drop it."""
+        with self._dropping():
+            # Of a name that is not UTF-8 Python keeps the bytes, which no stream takes.
+            encoding = self._stream.encoding or "utf-8"
+            self._stream.write(text.encode(encoding, "backslashreplace").decode(encoding))
+        return len(text)
+
+    def flush(self) -> None:
+        """Write what is still buffered, or drop it."""
+        with self._dropping():
+            self._stream.flush()
+
+    @contextmanager
+    def _dropping(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            if not isinstance(error, BrokenPipeError):
+                self.lost = error
+            # Below all buffers: what is in them is dropped too, now and when the process ends.
+            nowhere = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(nowhere, self._stream.fileno())
+            os.close(nowhere)
+
+
+class StoreCommand(BaseCommand):
+    """A command that works on the store, or reports about it."""
+
+    # The layout is checked when the store is opened; the other checks would only delay the start.
+    requires_system_checks = ()
+    is_report = False
+    """Whether its output is all that it is for: then to lose that is a failure."""
+
+    def __init__(self, **options: Any) -> None:
+        self._out, self._errors = Output(sys.stdout), Output(sys.stderr)
+        super().__init__(**{"stdout": self._out, "stderr": self._errors} | options)
+
+    def run_from_argv(self, argv: list[str]) -> None:
+        """Run as the process; ends it with status 1 if the report could not be written."""
+        try:
+            super().run_from_argv(argv)
+        finally:
+            # Else Python does when it ends, and reports a closed pipe.
+            self._out.flush()
+            if self._out.lost:
+                self.stderr.write(f"The output cannot be written: {self._out.lost.strerror}.")
+            self._errors.flush()
+        if self._out.lost and self.is_report:
+            sys.exit(1)
+
+    def execute(self, *arguments: Any, **options: Any) -> str | None:
+        """Execute, with errors as sentences; first the store is opened, which may be refused."""
+        with errors_as_sentences():
+            build.store()
+            return super().execute(*arguments, **options)
+
+    def add_workers(self, parser: ArgumentParser, what: str) -> None:
+        """Add --workers, how many of them at once."""
+        parser.add_argument(
+            "--workers",
+            type=int,
+            default=build.BUILDERS,
+            metavar="K",
+            help=f"how many {what} at once (default: %(default)s)",
+        )
+
+    def bar(self, total: int, unit: str, **options: Any) -> "tqdm[Any]":
+        """Return a bar of the progress, on a terminal only."""
+        return tqdm(
+            total=total, unit=unit, file=self._errors, disable=None, dynamic_ncols=True, **options
+        )
+
+
 @contextmanager
 def errors_as_sentences() -> Iterator[None]:
-    """Turns the errors of the store and of the index into CommandError."""
+    """Turn the errors of the store and of the index into CommandError."""
     try:
         yield
     except (FiboError, OSError) as error:

@@ -1,6 +1,6 @@
 """Segments as the objects of one bucket of an S3-compatible object store."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from tempfile import TemporaryFile
@@ -11,7 +11,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from urllib3.exceptions import HTTPError
 
 from sequence.errors import SegmentShort, StoreUnreachable
-from sequence.store.store import CHUNK_BYTES, LABEL, Segments
+from sequence.store.store import CHUNK_BYTES, LABEL, Segments, is_segment_name, read_label
 from sequence.text.span import Span
 
 OUTAGE_S = 2.0
@@ -27,7 +27,15 @@ class SegmentBucket(Segments):
     object store cannot be reached or refuses.
     """
 
-    def __init__(self, client: Any, bucket: str, prefix: str, spool: Path) -> None:
+    def __init__(
+        self,
+        client: Any,
+        bucket: str,
+        prefix: str,
+        spool: Path,
+        is_own: Callable[[str], bool] = is_segment_name,
+    ) -> None:
+        self.is_own = is_own
         self._client, self._bucket, self._prefix, self._spool = client, bucket, prefix, spool
         self._failed_at: float | None = None
 
@@ -35,29 +43,30 @@ class SegmentBucket(Segments):
         return f"s3://{self._bucket}/{self._prefix}"
 
     def label(self) -> str | None:
-        """What `set_label` was given when it was new; None where it is still empty."""
+        """Return what the store says of its layout, or None if it says nothing readable."""
         try:
-            return b"".join(self._got(LABEL, {})).decode()
+            return read_label(b"".join(self._got(LABEL, {})))
         except FileNotFoundError:
             return None
 
-    def set_label(self, label: str) -> str:
-        """Labels it unless it is labelled; returns the label that it has."""
-        if (kept := self.label()) is not None:
-            return kept
-        with suppress(SegmentShort):  # another host was faster, with another one
-            self.publish(LABEL, [label.encode()])
+    def set_label(self, label: str, instead_of: str | None = None) -> str:
+        """Label the store if it has none; return the label that it has then.
+
+        Never in place of another one: hosts that share it may have other settings.
+        """
+        if instead_of is None and self.label() is None:
+            with suppress(SegmentShort):  # another host was faster, with another one
+                self.publish(LABEL, [label.encode()])
         return self.label() or label
 
-    def names(self) -> list[str]:
-        """The names of all segments."""
+    def all_names(self) -> list[str]:
+        """Return the names of all objects."""
         with self._reached():
             pages = self._client.get_paginator("list_objects_v2").paginate(
                 Bucket=self._bucket, Prefix=self._key("")
             )
             keys = [each["Key"] for page in pages for each in page.get("Contents", ())]
-        names = (key.removeprefix(self._key("")) for key in keys)
-        return [name for name in names if name != LABEL]
+        return [key.removeprefix(self._key("")) for key in keys]
 
     def length(self, name: str) -> int | None:
         """How many bytes a segment has; None where there is none of that name."""
@@ -145,6 +154,9 @@ class SegmentBucket(Segments):
         """Removes a segment, where it is there."""
         with self._reached(name):
             self._client.delete_object(Bucket=self._bucket, Key=self._key(name))
+
+    def sync(self) -> None:
+        """Do nothing: an object that is removed stays so."""
 
     def _key(self, name: str) -> str:
         return f"{self._prefix}/{name}" if self._prefix else name

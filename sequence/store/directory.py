@@ -1,14 +1,30 @@
-"""Segments as the files of one directory."""
+"""Segments as the files of one directory.
+
+Only regular files of the store's own names are opened, and never through a link: a FIFO would keep
+its reader waiting for ever, and what a link points to is not the store's to overwrite.
+"""
 
 import fcntl
 import os
-from collections.abc import Iterable, Iterator
+import stat
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from ctypes import CDLL, c_int64
 from pathlib import Path
+from typing import IO
 
-from sequence.errors import SegmentShort
-from sequence.store.store import CHUNK_BYTES, LABEL, Segments, Store
+from sequence.errors import NotSegmentFile, NotStoreDirectory, SegmentShort
+from sequence.store.store import (
+    CHUNK_BYTES,
+    LABEL,
+    LABEL_BYTES,
+    NO_SEGMENTS,
+    Segments,
+    Store,
+    is_segment_name,
+    made_beside,
+    read_label,
+)
 from sequence.text.span import Span
 
 _sync_file_range = getattr(CDLL(None), "sync_file_range", None)
@@ -18,29 +34,44 @@ SYNC_FILE_RANGE_WRITE = 2
 class SegmentDirectory(Store):
     """A store in a directory of this host."""
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self._label = path / LABEL
+    def __init__(self, path: Path, is_own: Callable[[str], bool] = is_segment_name) -> None:
+        self.path, self.is_own = path, is_own
 
     def __str__(self) -> str:
         return str(self.path)
 
-    def label(self) -> str | None:
-        """What `set_label` was given when it was new; None where it is still empty."""
-        try:
-            return self._label.read_text()
-        except FileNotFoundError:
-            return None
+    def assert_usable(self) -> None:
+        """Raise NotStoreDirectory if there is something in its place that is no directory.
 
-    def set_label(self, label: str) -> str:
-        """Labels the store unless it is labelled; returns the label that it has."""
-        kept = self.label()
-        if kept is not None:
-            return kept
-        with self.sole_builder(self._label.name):
-            if self.label() is None:
-                self.publish(self._label.name, [label.encode()])
-            return self._label.read_text()
+        A link to a directory is the operator's choice.
+        """
+        try:
+            os.scandir(self.path).close()
+        except (FileNotFoundError, NotADirectoryError):
+            if self.path.is_symlink():
+                what = f"is a link to {self.path.readlink()}, which is no directory"
+                remedy = "mount its disk or remove the link"
+                raise NotStoreDirectory(str(self.path), what, remedy) from None
+            if self.path.is_file():
+                raise NotStoreDirectory(str(self.path), "is a file", "move it away") from None
+        except OSError as error:
+            what = f"cannot be read ({error.strerror})"
+            remedy = "make it readable for the user of the service"
+            raise NotStoreDirectory(str(self.path), what, remedy) from None
+
+    def label(self) -> str | None:
+        """Return what the store says of its layout, or None if it says nothing readable."""
+        with suppress(OSError), _opened(self.path / LABEL, os.O_RDONLY) as file:
+            return read_label(file.read(LABEL_BYTES))
+        return None
+
+    def set_label(self, label: str, instead_of: str | None = None) -> str:
+        """Label the store if its label is `instead_of`; return the label that it has then."""
+        if self.label() == instead_of:
+            with self.sole_builder(LABEL):
+                if self.label() == instead_of:
+                    self.publish(LABEL, [label.encode()])
+        return self.label() or label
 
     def read(self, name: str, span: Span) -> Iterator[bytes]:
         """The bytes of the span of a segment, in chunks.
@@ -48,7 +79,7 @@ class SegmentDirectory(Store):
         Raises FileNotFoundError where there is no such segment, and SegmentShort where it ends
         before the span does.
         """
-        with (self.path / name).open("rb", buffering=0) as file:
+        with self.opened(name) as file:
             position = span.start
             while position < span.stop:
                 wanted = min(CHUNK_BYTES, span.stop - position)
@@ -58,20 +89,31 @@ class SegmentDirectory(Store):
                 position += len(chunk)
                 yield chunk
 
-    def names(self) -> list[str]:
-        """The names of all segments, without those that are being made."""
-        beside = (".lock", ".part")
-        files = (path.name for path in self.path.glob("*"))
-        return [name for name in files if name != self._label.name and not name.endswith(beside)]
+    def opened(self, name: str) -> IO[bytes]:
+        """Open a segment to read it; raises NotSegmentFile if it is no regular file."""
+        return _opened(self.path / name, os.O_RDONLY)
+
+    def all_names(self) -> list[str]:
+        """Return all names in the directory; none if it is missing."""
+        try:
+            return [path.name for path in self.path.iterdir()]
+        except FileNotFoundError:
+            return []
 
     def publish(self, name: str, pieces: Iterable[bytes | memoryview]) -> int:
         """The length in bytes of the pieces, which are now on the disk, one after another.
 
-        Call it as the segment's sole builder. Whatever is raised on the way leaves nothing behind.
+        Call it as the segment's sole builder. It takes the place of what has its name, at once and
+        when it is durable. Whatever is raised on the way leaves nothing new behind.
         """
-        part = self._beside(name, ".part")
+        part, path = self._beside(name, ".part"), self.path / name
+        # Removed and not written over: it may be a link to somebody's file.
+        _remove(part)
+        if _is_irregular(path):
+            _remove(path)
+        renamed = False
         try:
-            with part.open("wb") as file:
+            with _opened(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL) as file:
                 for piece in pieces:
                     begin = file.tell()
                     file.write(piece)
@@ -80,25 +122,35 @@ class SegmentDirectory(Store):
                 # Never tried again: after a failed fsync the kernel counts the pages as written.
                 os.fsync(file.fileno())
                 length = file.tell()
-            part.rename(self.path / name)
-            self._sync_names()
+            part.rename(path)
+            renamed = True
+            self.sync()
             return length
         except BaseException:
             part.unlink(missing_ok=True)
-            # Where its name may not be on the disk.
-            self.remove(name)
+            if renamed:  # and its name may not be on the disk
+                self.remove(name)
             raise
 
     def length(self, name: str) -> int | None:
-        """How many bytes a segment has; None where there is none of that name."""
+        """Return how many bytes a segment has; None if there is no regular file of that name."""
         try:
-            return (self.path / name).stat().st_size
+            found = (self.path / name).lstat()
         except FileNotFoundError:
             return None
+        return found.st_size if stat.S_ISREG(found.st_mode) else None
 
     def remove(self, name: str) -> None:
-        """Removes a segment, where it is there. Call it as the segment's sole builder."""
-        (self.path / name).unlink(missing_ok=True)
+        """Remove a segment if it is there, durably after the next `sync`.
+
+        Call it as the segment's sole builder. Raises NotSegmentFile if it is a directory that is
+        not empty.
+        """
+        _remove(self.path / name)
+
+    def sync(self) -> None:
+        """Make durable which names there are."""
+        _sync_names(self.path)
 
     @contextmanager
     def sole_builder(self, name: str) -> Iterator[None]:
@@ -106,7 +158,10 @@ class SegmentDirectory(Store):
 
         The kernel drops the lock of a process that dies.
         """
-        self.path.mkdir(exist_ok=True)
+        if not self.path.exists():
+            self.path.mkdir(exist_ok=True)
+            # Else a power cut may take it, with all that was synced in it.
+            _sync_names(self.path.parent)
         with self._locked(name, fcntl.LOCK_EX):
             yield
 
@@ -115,11 +170,11 @@ class SegmentDirectory(Store):
 
         What they had written and not published is removed; those at work are let be.
         """
-        beside = [*self.path.glob("*.lock"), *self.path.glob("*.part")]
-        for name in sorted({path.stem for path in beside}):
-            with suppress(OSError), self._locked(name, fcntl.LOCK_EX | fcntl.LOCK_NB):
-                self._beside(name, ".part").unlink(missing_ok=True)
-                yield name
+        for name in sorted({made for name in self.all_names() if (made := made_beside(name))}):
+            if self.is_own(name) or name in NO_SEGMENTS:
+                with suppress(OSError), self._locked(name, fcntl.LOCK_EX | fcntl.LOCK_NB):
+                    _remove(self._beside(name, ".part"))
+                    yield name
 
     @property
     def near(self) -> Segments:
@@ -140,13 +195,14 @@ class SegmentDirectory(Store):
 
     def is_being_made(self, name: str) -> bool:
         """Whether there is a builder of the segment, at work or dead."""
-        return self._beside(name, ".lock").exists()
+        return os.path.lexists(self._beside(name, ".lock"))
 
     @contextmanager
     def _locked(self, name: str, how: int) -> Iterator[None]:
         path = self._beside(name, ".lock")
+        self._make_way(path)
         while True:
-            with path.open("w") as lock:
+            with _opened(path, os.O_WRONLY | os.O_CREAT) as lock:
                 fcntl.flock(lock, how)
                 if not _is_at(path, lock.fileno()):
                     continue  # the builder before removed the file that this one has locked
@@ -159,12 +215,71 @@ class SegmentDirectory(Store):
     def _beside(self, name: str, suffix: str) -> Path:
         return self.path / (name + suffix)
 
-    def _sync_names(self) -> None:
-        directory = os.open(self.path, os.O_RDONLY | os.O_DIRECTORY)
+    def _make_way(self, path: Path) -> None:
+        """Remove what is in the place of a lock and can be none.
+
+        One at a time: of two that see a link, the second would remove the lock of the first.
+        """
+        if _is_irregular(path):
+            with _descriptor(self.path, os.O_RDONLY | os.O_DIRECTORY) as directory:
+                fcntl.flock(directory, fcntl.LOCK_EX)
+                if _is_irregular(path):
+                    _remove(path)
+
+
+@contextmanager
+def _descriptor(path: Path, flags: int) -> Iterator[int]:
+    descriptor = os.open(path, flags)
+    try:
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
+def _sync_names(path: Path) -> None:
+    with _descriptor(path, os.O_RDONLY | os.O_DIRECTORY) as directory:
+        os.fsync(directory)
+
+
+def _opened(path: Path, flags: int) -> IO[bytes]:
+    """Open a regular file; raises NotSegmentFile if it is anything else, and waits for nobody."""
+    try:
+        descriptor = os.open(path, flags | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, 0o666)
+    except OSError:
+        if _is_irregular(path):
+            raise NotSegmentFile(str(path), _kind(path.lstat().st_mode)) from None
+        raise
+    mode = os.fstat(descriptor).st_mode
+    if not stat.S_ISREG(mode):
+        os.close(descriptor)
+        raise NotSegmentFile(str(path), _kind(mode))
+    return os.fdopen(descriptor, "wb") if flags & os.O_WRONLY else os.fdopen(descriptor, "rb", 0)
+
+
+def _is_irregular(path: Path) -> bool:
+    """Whether there is something of that name that is no regular file."""
+    try:
+        return not stat.S_ISREG(path.lstat().st_mode)
+    except FileNotFoundError:
+        return False
+
+
+def _kind(mode: int) -> str:
+    """Say what a file of that mode is."""
+    if stat.S_ISDIR(mode):
+        return "a directory"
+    return "a symbolic link" if stat.S_ISLNK(mode) else "a FIFO, socket or device"
+
+
+def _remove(path: Path) -> None:
+    """Remove what has the name, if it is there: a link itself, a directory if it is empty."""
+    try:
+        path.unlink(missing_ok=True)
+    except IsADirectoryError:
         try:
-            os.fsync(directory)
-        finally:
-            os.close(directory)
+            path.rmdir()
+        except OSError:
+            raise NotSegmentFile(str(path), "a directory that is not empty") from None
 
 
 def _start_writing(descriptor: int, span: Span) -> None:

@@ -1,11 +1,12 @@
 """What every store of segments can do, wherever it keeps their bytes."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, suppress
 
-from sequence.errors import BlockMismatch, SegmentShort
+from sequence.errors import BlockMismatch, SegmentShort, StoreUnreachable
 from sequence.store.checksum import BLOCK_BYTES, checked
+from sequence.text.layout import is_label, segment_number
 from sequence.text.span import Span
 
 FAULTS = (BlockMismatch, SegmentShort, OSError)
@@ -17,21 +18,60 @@ CHUNK_BYTES = 2 * BLOCK_BYTES
 LABEL = "layout.json"
 """The name that a store keeps its label under, which is no segment's."""
 
+NO_SEGMENTS = (LABEL, "index", "coded")
+"""What else builders take turns for, by name."""
+
+LABEL_BYTES = 1024
+"""More than any label has."""
+
+
+def read_label(content: bytes) -> str | None:
+    """Return the label, or None if the content is damaged and says nothing."""
+    text = content.decode("ascii", "replace")
+    return text if is_label(text) else None
+
+
+def made_beside(name: str) -> str | None:
+    """Return what is made beside a file of that name, a builder's lock or part; else None."""
+    made, _, suffix = name.rpartition(".")
+    return made if suffix in ("lock", "part") else None
+
+
+def is_segment_name(name: str) -> bool:
+    """Whether a segment of some layout can have the name."""
+    return segment_number(name) is not None
+
 
 class Segments(ABC):
     """Bytes by name, which appear whole and durable, or not at all, and never change."""
 
+    is_own: Callable[[str], bool]
+    """Whether a segment of this store can have a name. Nothing else is ever opened or removed."""
+
     @abstractmethod
     def label(self) -> str | None:
-        """What `set_label` was given when the store was new; None where it is still empty."""
+        """Return what the store says of its layout, or None if it says nothing readable."""
 
     @abstractmethod
-    def set_label(self, label: str) -> str:
-        """Labels the store unless it is labelled; returns the label that it has."""
+    def set_label(self, label: str, instead_of: str | None = None) -> str:
+        """Label the store if its label is `instead_of`; return the label that it has then."""
 
     @abstractmethod
+    def all_names(self) -> list[str]:
+        """Return the names of all that is stored, the store's own and others."""
+
     def names(self) -> list[str]:
-        """The names of all segments, without those that are being made."""
+        """Return the names of all segments, without those that are being built."""
+        return [name for name in self.all_names() if self.is_own(name)]
+
+    def foreign(self) -> list[str]:
+        """Return the names that are none of the store's own: it leaves them alone."""
+
+        def is_foreign(name: str) -> bool:
+            made = made_beside(name) or name
+            return not self.is_own(made) and made not in NO_SEGMENTS
+
+        return [name for name in self.all_names() if is_foreign(name)]
 
     @abstractmethod
     def length(self, name: str) -> int | None:
@@ -54,7 +94,15 @@ class Segments(ABC):
 
     @abstractmethod
     def remove(self, name: str) -> None:
-        """Removes a segment, where it is there. Call it as the segment's sole builder."""
+        """Remove a segment if it is there, durably after the next `sync`.
+
+        Call it as the segment's sole builder. Rows must be gone first, durably: one that is left
+        tells of a missing file.
+        """
+
+    @abstractmethod
+    def sync(self) -> None:
+        """Make durable that segments have been removed."""
 
     def read_checked(self, name: str, span: Span, checksums: bytes | memoryview) -> Iterator[bytes]:
         """`read`, for a span of whole blocks, each given only when it is right.
@@ -71,20 +119,15 @@ class Segments(ABC):
                 found.append(chunk)
         return b"".join(found)
 
-    def keeps_right(self, name: str, length_bytes: int, checksums: bytes | memoryview) -> bool:
-        """Whether a segment has those bytes and no others; one that has others is removed.
-
-        Call it as the segment's sole builder.
-        """
-        if self.length(name) == length_bytes and self._intact(name, length_bytes, checksums):
-            return True
-        self.remove(name)
-        return False
-
-    def _intact(self, name: str, length_bytes: int, checksums: bytes | memoryview) -> bool:
+    def is_right(self, name: str, length_bytes: int, checksums: bytes | memoryview) -> bool:
+        """Whether a segment has those bytes and no others; raises StoreUnreachable."""
+        if self.length(name) != length_bytes:
+            return False
         try:
             for _ in self.read_checked(name, Span(0, length_bytes), checksums):
                 pass
+        except StoreUnreachable:
+            raise
         except FAULTS:
             return False
         return True

@@ -19,6 +19,7 @@ class TieredStore(Store):
     ) -> None:
         """`copied` says of a name whether a copy of that segment is to be in the directory."""
         self._directory, self._bucket, self._copied = directory, bucket, copied
+        self.is_own = directory.is_own
 
     def __str__(self) -> str:
         return str(self._bucket)
@@ -44,17 +45,17 @@ class TieredStore(Store):
         """The directory's, where it has one: it is the bucket's, and a start need not wait."""
         return self._directory.label() or self._bucket.label()
 
-    def set_label(self, label: str) -> str:
-        """Labels both unless they are labelled; returns the label that one has which has another.
+    def set_label(self, label: str, instead_of: str | None = None) -> str:
+        """Label both if their label is `instead_of`; return one that has another one, if any.
 
         Raises StoreUnreachable.
         """
-        kept = self._bucket.set_label(label)
-        return kept if kept != label else self._directory.set_label(label)
+        found = self._bucket.set_label(label)
+        return found if found != label else self._directory.set_label(label, instead_of)
 
-    def names(self) -> list[str]:
-        """The names of all that are in the bucket, or copied."""
-        return sorted({*self._bucket.names(), *self._directory.names()})
+    def all_names(self) -> list[str]:
+        """Return the names of all that is in the bucket, or in the directory."""
+        return sorted({*self._bucket.all_names(), *self._directory.all_names()})
 
     def length(self, name: str) -> int | None:
         """How many bytes it has in the bucket."""
@@ -70,7 +71,7 @@ class TieredStore(Store):
             return self._bucket.publish(name, pieces)
         self._directory.publish(name, pieces)
         try:
-            with (self._directory.path / name).open("rb") as file:
+            with self._directory.opened(name) as file:
                 return self._bucket.put(name, file)
         except BaseException:
             self._directory.remove(name)
@@ -81,10 +82,9 @@ class TieredStore(Store):
         self._directory.remove(name)
         self._bucket.remove(name)
 
-    def keeps_right(self, name: str, length_bytes: int, checksums: bytes | memoryview) -> bool:
-        """Whether the bucket has it with those bytes; a copy that has others is removed too."""
-        self._directory.keeps_right(name, length_bytes, checksums)
-        return self._bucket.keeps_right(name, length_bytes, checksums)
+    def sync(self) -> None:
+        """Make durable which copies there are."""
+        self._directory.sync()
 
     def sole_builder(self, name: str) -> AbstractContextManager[None]:
         """The directory's: between hosts the bucket lets the first one win."""

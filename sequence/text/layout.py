@@ -1,11 +1,12 @@
 """Where every term lies in the text, in closed form (docs/text-format.md, sections 2 and 3)."""
 
 import json
+import re
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass
 from decimal import Context, Decimal
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from math import isqrt
 from typing import NamedTuple
 
@@ -16,6 +17,9 @@ LAYOUT_VERSION = 1
 MOST_N = 10**18
 """How far the closed forms are known to be exact:
 `test_offsets_are_exact_for_every_term_to_ten_to_the_18`."""
+
+MAX_TERMS = 10**7
+"""How many terms can be stored: from there on a single term takes seconds to begin."""
 
 SCALE_BITS = 192
 _EXACT = Context(prec=90)
@@ -80,6 +84,12 @@ def _terms_near(byte: int) -> range:
 
 
 SEGMENT_SUFFIX = ".txt"
+_LABEL = re.compile(r'\{"layout_version": [0-9]+, "segment_bytes": [0-9]+\}', re.ASCII)
+
+
+def is_label(text: str) -> bool:
+    """Whether the text is the label of some layout."""
+    return _LABEL.fullmatch(text) is not None
 
 
 def segment_name(number: int) -> str:
@@ -87,11 +97,19 @@ def segment_name(number: int) -> str:
     return f"{number:08}{SEGMENT_SUFFIX}"
 
 
+_NAME = re.compile(
+    rf"(?P<number>[0-9]{{8,18}})(?:{re.escape(SEGMENT_SUFFIX)}|\.[a-z]+\.[a-z]+-[a-z0-9]+)",
+    re.ASCII,
+)
+
+
 def segment_number(name: str) -> int | None:
-    """The number of the segment that a file is called by, plain or coded; None where by none."""
-    digits = name.partition(".")[0]
-    # Long ones are nobody's, and int() would refuse them.
-    return int(digits) if digits.isdecimal() and digits.isascii() and len(digits) < 19 else None
+    """Return the number in the name of a segment, plain or coded, or None if it is no such name."""
+    found = _NAME.fullmatch(name)
+    # A number has one name: leading zeros fill it to eight digits.
+    if found and f"{(number := int(found['number'])):08}" == found["number"]:
+        return number
+    return None
 
 
 class Planned(NamedTuple):
@@ -133,6 +151,16 @@ class Layout:
     def label(self) -> str:
         """What a store that is cut by this plan says of itself, as one line of JSON."""
         return json.dumps({"layout_version": LAYOUT_VERSION, "segment_bytes": self.segment_bytes})
+
+    @cached_property
+    def last_number(self) -> int:
+        """The number of the last segment that can be stored."""
+        return self.segment_of(MAX_TERMS - 1)
+
+    def is_name(self, name: str) -> bool:
+        """Whether a segment can have the name, plain or coded."""
+        number = segment_number(name)
+        return number is not None and number <= self.last_number
 
     def terms(self, number: int) -> Span:
         """All terms of a segment; empty if it lies within one long term."""

@@ -11,11 +11,13 @@ from sequence.errors import BlockMismatch, SegmentShort
 from sequence.store.bucket import SegmentBucket
 from sequence.store.checksum import BLOCK_BYTES, BlockChecksums
 from sequence.store.directory import SegmentDirectory
-from sequence.store.store import CHUNK_BYTES, Segments
+from sequence.store.store import CHUNK_BYTES, Segments, Store
 from sequence.store.tiered import TieredStore
+from sequence.text.layout import Layout
 from sequence.text.span import Span
 
 NAME = "00000007.txt"
+LABEL, OTHER_LABEL = Layout(1024).label, Layout(2048).label
 LONG = os.urandom(2 * CHUNK_BYTES + 1)
 
 
@@ -85,16 +87,15 @@ def test_blocks_are_given_only_when_they_are_right(store: Segments) -> None:
         list(store.read_checked(NAME, whole, checksums(bytes(len(content)))))
 
 
-def test_what_is_right_is_kept_and_what_is_wrong_is_removed(store: Segments) -> None:
+def test_a_segment_is_right_only_with_all_its_bytes_and_no_others(store: Segments) -> None:
     store.publish(NAME, [LONG])
-    assert store.keeps_right(NAME, len(LONG), checksums(LONG))
+    (segment, *_) = store.copies(NAME) if isinstance(store, Store) else [store]
+    assert segment.is_right(NAME, len(LONG), checksums(LONG))
+    assert not segment.is_right(NAME, len(LONG), checksums(LONG[::-1]))
+    assert not segment.is_right(NAME, len(LONG) - 1, checksums(LONG[:-1]))
     assert b"".join(store.read(NAME, Span(0, len(LONG)))) == LONG
-    assert not store.keeps_right(NAME, len(LONG), checksums(LONG[::-1]))
-    assert store.length(NAME) is None
-    assert not store.keeps_right(NAME, len(LONG), checksums(LONG))
-    store.publish(NAME, [LONG])
-    assert not store.keeps_right(NAME, len(LONG) - 1, checksums(LONG[:-1]))
-    assert store.length(NAME) is None
+    store.remove(NAME)
+    assert not segment.is_right(NAME, len(LONG), checksums(LONG))
 
 
 def test_what_fails_on_the_way_leaves_nothing(store: Segments) -> None:
@@ -108,11 +109,14 @@ def test_what_fails_on_the_way_leaves_nothing(store: Segments) -> None:
     assert store.length(NAME) is None
 
 
-def test_names_are_those_of_segments_and_not_of_the_label(store: Segments) -> None:
-    store.set_label("one")
-    for number in range(30):
-        store.publish(f"{number:08}.txt", [b"1 "])
-    assert sorted(store.names()) == [f"{number:08}.txt" for number in range(30)]
+def test_names_are_those_of_segments_and_of_nothing_else(store: Segments) -> None:
+    store.set_label(LABEL)
+    segments = [f"{number:08}.txt" for number in range(30)] + ["00000003.jsonl.zstd-level1"]
+    others = ["7.txt", "000000007.txt", "٠٠٠٠٠٠٠٠.txt", "00000007.txt~", "9" * 19 + ".txt", "notes"]
+    for name in (*segments, *others):
+        store.publish(name, [b"1 "])
+    assert sorted(store.names()) == sorted(segments)
+    assert sorted(store.foreign()) == sorted(others)
 
 
 def test_what_is_removed_is_gone_and_may_be_removed_again(store: Segments) -> None:
@@ -126,6 +130,20 @@ def test_what_is_removed_is_gone_and_may_be_removed_again(store: Segments) -> No
 
 def test_the_first_label_stays(store: Segments) -> None:
     assert store.label() is None
-    assert store.set_label("one") == "one"
-    assert store.set_label("two") == "one"
-    assert store.label() == "one"
+    assert store.set_label(LABEL) == LABEL
+    assert store.set_label(OTHER_LABEL) == LABEL
+    assert store.label() == LABEL
+
+
+def test_a_label_that_says_nothing_is_none(store: Segments) -> None:
+    for damaged in (b"", LABEL.encode()[1:], LABEL.replace("1", "\x00").encode(), b"\xff" * 5000):
+        store.remove("layout.json")
+        store.publish("layout.json", [damaged])
+        assert store.label() is None
+
+
+def test_a_label_is_replaced_in_a_directory_only_by_who_knows_it(tmp_path: Path) -> None:
+    store = SegmentDirectory(tmp_path / "segments")
+    assert store.set_label(LABEL) == LABEL
+    assert store.set_label(OTHER_LABEL, instead_of=OTHER_LABEL) == LABEL
+    assert store.set_label(OTHER_LABEL, instead_of=LABEL) == OTHER_LABEL

@@ -7,6 +7,7 @@ from sequence.errors import StoreUnreachable
 from sequence.store.bucket import SegmentBucket
 from sequence.store.directory import SegmentDirectory
 from sequence.store.tiered import TieredStore
+from sequence.text.layout import Layout
 from sequence.text.span import Span
 from tests.conftest import s3_client
 
@@ -58,17 +59,6 @@ def test_a_copy_that_is_gone_is_lacking_and_read_from_the_bucket(
     assert list(store.read(NAME, Span(0, 4))) == [b"0123"]
 
 
-def test_a_wrong_copy_is_removed_and_the_right_object_stays(
-    store: TieredStore, directory: SegmentDirectory
-) -> None:
-    from tests.store.test_stores import checksums
-
-    store.publish(NAME, [b"0123"])
-    (directory.path / NAME).write_bytes(b"0124")
-    assert store.keeps_right(NAME, 4, checksums(b"0123"))
-    assert store.lacks_copy(NAME)
-
-
 def test_what_does_not_reach_the_bucket_is_not_kept_here_either(
     directory: SegmentDirectory, tmp_path: Path
 ) -> None:
@@ -82,7 +72,19 @@ def test_what_does_not_reach_the_bucket_is_not_kept_here_either(
 def test_the_bucket_and_the_directory_have_one_label(
     store: TieredStore, directory: SegmentDirectory, bucket: SegmentBucket
 ) -> None:
-    assert store.set_label("one") == "one"
-    assert (directory.label(), bucket.label()) == ("one", "one")
+    one, two = Layout(1024).label, Layout(2048).label
+    assert store.set_label(one) == one
+    assert (directory.label(), bucket.label()) == (one, one)
     other = TieredStore(SegmentDirectory(directory.path.parent), bucket, lambda _: True)
-    assert other.set_label("two") == "one"
+    assert other.set_label(two) == one
+
+
+def test_the_label_of_a_bucket_is_never_replaced(
+    store: TieredStore, directory: SegmentDirectory, bucket: SegmentBucket
+) -> None:
+    one, two = Layout(1024).label, Layout(2048).label
+    directory.set_label(two)
+    bucket.set_label(one)
+    assert store.set_label(two, instead_of=one) == one
+    assert store.set_label(one, instead_of=two) == one
+    assert (directory.label(), bucket.label()) == (one, one)

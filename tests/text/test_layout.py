@@ -7,11 +7,14 @@ from hypothesis import strategies as st
 from sequence.text.layout import (
     LOG10_PHI,
     LOG10_SQRT5,
+    MAX_TERMS,
     SCALE_BITS,
     Layout,
     digit_count,
     floor_sum,
     offset,
+    segment_name,
+    segment_number,
     term_at,
 )
 from sequence.text.span import Span
@@ -130,3 +133,45 @@ def test_segments_are_equal_to_within_a_term() -> None:
     for number in (1, 100, 10**5):
         start, stop = layout.terms(number)
         assert abs(offset(stop) - offset(start) - layout.segment_bytes) <= digit_count(stop) + 1
+
+
+@pytest.mark.parametrize(
+    ("name", "number"),
+    [
+        ("00000000.txt", 0),
+        ("00000003.jsonl.zstd-level1", 3),
+        ("99999999.txt", 99_999_999),
+        ("100000000.txt", 100_000_000),
+        ("9" * 18 + ".txt", 10**18 - 1),
+        ("9" * 19 + ".txt", None),
+        ("9" * 250 + ".txt", None),
+        ("0000000.txt", None),
+        ("000000000.txt", None),
+        ("-0000001.txt", None),
+        ("+0000001.txt", None),
+        ("0000_001.txt", None),
+        ("00000001", None),
+        ("00000001.TXT", None),
+        ("00000001.txt\n", None),
+        ("00000001.txt.part", None),
+        ("00000001.txt~", None),
+        ("٠٠٠٠٠٠٠١.txt", None),
+        ("\udcff0000001.txt", None),
+        ("", None),
+    ],
+)
+def test_a_segment_has_one_name(name: str, number: int | None) -> None:
+    assert segment_number(name) == number
+    if number is not None and name.endswith(".txt"):
+        assert segment_name(number) == name
+
+
+@pytest.mark.parametrize("segment_bytes", [1024, 4096, 64 << 20, 2**40])
+def test_no_segment_is_beyond_the_last_term_that_can_be_stored(segment_bytes: int) -> None:
+    layout = Layout(segment_bytes)
+    last = layout.segment_of(MAX_TERMS - 1)
+    assert layout.is_name(segment_name(last))
+    assert not layout.is_name(segment_name(last + 1))
+    assert not layout.is_name("9" * 18 + ".txt")
+    # All that its row says fits into 64 bits.
+    assert offset(layout.planned(last).terms.stop) < 2**63

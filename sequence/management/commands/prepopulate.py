@@ -9,12 +9,11 @@ from time import monotonic
 from typing import Any
 
 from django.apps import apps
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 from tqdm import tqdm
 
 from sequence import budget, conf
-from sequence.build import BUILDERS
-from sequence.management.sentences import errors_as_sentences
+from sequence.management.sentences import StoreCommand
 from sequence.models import Segment
 from sequence.populate import missing, populate
 from sequence.upkeep import prepare
@@ -23,12 +22,10 @@ STOPPED = "Stopped; what is stored stays. The same command goes on from here."
 STOPPED_WATCHING = "Stopped watching; the workers go on. The same command watches again."
 
 
-class Command(BaseCommand):
+class Command(StoreCommand):
     """manage.py prepopulate."""
 
     help = __doc__
-    # The layout is checked when the store is opened; the other checks would only delay the start.
-    requires_system_checks = ()
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         """Adds --upto and --workers."""
@@ -39,13 +36,7 @@ class Command(BaseCommand):
             metavar="N",
             help="how many terms; the last one's segment is completed (default: %(default)s)",
         )
-        parser.add_argument(
-            "--workers",
-            type=int,
-            default=BUILDERS,
-            metavar="K",
-            help="how many segments at once (default: %(default)s)",
-        )
+        self.add_workers(parser, "segments")
         parser.add_argument(
             "--distributed",
             action="store_true",
@@ -66,10 +57,10 @@ class Command(BaseCommand):
         logging.getLogger("sequence.build").setLevel(logging.WARNING)
         started = monotonic()
         try:
-            with errors_as_sentences():
-                built = self._populate(upto, workers, distributed)
+            built = self._populate(upto, workers, distributed)
         except KeyboardInterrupt:
-            sys.exit(STOPPED_WATCHING if distributed else STOPPED)
+            self.stderr.write(STOPPED_WATCHING if distributed else STOPPED)
+            sys.exit(1)
         seconds = monotonic() - started
         terms = sum(segment.term_count for segment in built)
         length_bytes = sum(segment.length_bytes for segment in built)
@@ -86,9 +77,7 @@ class Command(BaseCommand):
         layout = conf.layout()
         total_bytes = sum(layout.planned(number).length_bytes for number in numbers)
         built = []
-        with tqdm(
-            total=total_bytes, unit="B", unit_scale=True, disable=None, dynamic_ncols=True
-        ) as bar:
+        with self.bar(total_bytes, "B", unit_scale=True) as bar:
             for segment in self._distribute(numbers) if distributed else populate(numbers, workers):
                 built.append(segment)
                 bar.update(segment.length_bytes)
@@ -103,4 +92,4 @@ class Command(BaseCommand):
         # What it needs is installed only where there is a DATABASE_URL.
         from sequence import distribute
 
-        return distribute.populate(numbers, partial(tqdm.write, file=sys.stderr))
+        return distribute.populate(numbers, partial(tqdm.write, file=self.stderr))

@@ -3,15 +3,12 @@
 from argparse import ArgumentParser
 from typing import Any
 
-from django.core.management.base import BaseCommand
-from tqdm import tqdm
-
-from sequence.management.sentences import errors_as_sentences
+from sequence.management.sentences import StoreCommand
 from sequence.prune import prune, surplus
 from sequence.upkeep import prepare
 
 
-class Command(BaseCommand):
+class Command(StoreCommand):
     """manage.py prune."""
 
     help = __doc__
@@ -22,16 +19,19 @@ class Command(BaseCommand):
 
     def handle(self, *_: Any, dry_run: bool, **__: Any) -> None:
         """Prunes, and tells what is gone."""
-        with errors_as_sentences():
-            if not dry_run:
-                prepare()
-            found = surplus()
-            gone = iter(found) if dry_run else prune(found)
-            with tqdm(total=len(found), unit="file", disable=None, dynamic_ncols=True) as bar:
-                for each in gone:
+        self.is_report = dry_run
+        if not dry_run:
+            prepare()
+        found = surplus()
+        files = total_bytes = 0
+        try:
+            with self.bar(len(found), "file") as bar:
+                for each in iter(found) if dry_run else prune(found):
+                    files += 1
+                    total_bytes += each.length_bytes
                     bar.update()
                     bar.clear()
                     self.stdout.write(f"{each.name}, {each.length_bytes:,} bytes")
-        total = sum(each.length_bytes for each in found)
-        done = "To be deleted" if dry_run else "Deleted"
-        self.stdout.write(f"{done}: {len(found):,} files, {total:,} bytes.")
+        finally:
+            done = "To be deleted" if dry_run else "Deleted"
+            self.stdout.write(f"{done}: {files:,} files, {total_bytes:,} bytes.")

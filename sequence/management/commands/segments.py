@@ -2,23 +2,21 @@
 
 from typing import Any
 
-from django.core.management.base import BaseCommand
-
-from sequence.management.sentences import errors_as_sentences
+from sequence.management.sentences import StoreCommand
 from sequence.models import Segment
 
 ROW = "{:>8}  {:>13}  {:>13}  {:>15}  {:>15}  {:>20}  {}"
 
 
-class Command(BaseCommand):
+class Command(StoreCommand):
     """manage.py segments."""
 
     help = __doc__
+    is_report = True
 
     def handle(self, *_: Any, **__: Any) -> None:
         """Prints a line a segment, and one for all."""
-        with errors_as_sentences():
-            totals = Segment.objects.totals()
+        totals = Segment.objects.totals()
         head = ("segment", "first term", "last term", "bytes", "digits", "offset", "made")
         self.stdout.write(ROW.format(*head))
         for segment in Segment.objects.defer("block_checksums").iterator():

@@ -5,52 +5,49 @@ from argparse import ArgumentParser
 from time import monotonic
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
-from tqdm import tqdm
+from django.core.management.base import CommandError
 
-from sequence.build import BUILDERS
-from sequence.management.sentences import errors_as_sentences
+from sequence import build, index
+from sequence.failures import Failures
+from sequence.management.sentences import StoreCommand
 from sequence.verify import Finding, faults, mend_faults, names, verify
 from sequence.verify import repair as mend
 
+SHOWN = 5
+"""How many foreign names are shown."""
 
-class Command(BaseCommand):
+
+class Command(StoreCommand):
     """manage.py verify."""
 
     help = __doc__
-    requires_system_checks = ()
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         """Adds --repair and --workers."""
         parser.add_argument("--repair", action="store_true", help="make again what is wrong")
-        parser.add_argument(
-            "--workers",
-            type=int,
-            default=BUILDERS,
-            metavar="K",
-            help="how many files at once (default: %(default)s)",
-        )
+        self.add_workers(parser, "files")
 
     def handle(self, *_: Any, repair: bool, workers: int, **__: Any) -> None:
-        """Verifies, shows the progress, tells the findings and mends them."""
+        """Verify, show the progress and the findings, and repair each file as it is found."""
         if workers < 1:
             raise CommandError(f"--workers is {workers}; it must be at least 1.")
+        self.is_report = not repair
         started = monotonic()
-        with errors_as_sentences():
-            findings = self._faults(repair)
-            found, files, length_bytes = self._verify(workers)
-            if repair:
-                wrong = dict.fromkeys(finding.name for finding in found)
-                for name in tqdm(wrong, "repair", unit="file", disable=None, dynamic_ncols=True):
-                    mend(name)
+        self._failures = Failures("repaired", self.stdout.write)
+        findings = self._faults(repair)
+        found, files, length_bytes = self._verify(repair, workers)
         findings += found
+        self._foreign()
         seconds = monotonic() - started
         count = f"{len(findings):,} findings" if len(findings) != 1 else "1 finding"
+        failed = len(self._failures.sentences)
+        repaired = f", {failed:,} not repaired" if failed else ", all repaired"
         self.stdout.write(
             f"Verified {files:,} files of {length_bytes:,} bytes in {seconds:.2f} s, "
             f"{length_bytes / seconds / 1e6:,.0f} MB/s: {count}"
-            f"{', all repaired' if repair and findings else ''}."
+            f"{repaired if repair and findings else ''}."
         )
+        self._failures.raise_if_any()
         if findings and not repair:
             sys.exit(1)
 
@@ -59,14 +56,15 @@ class Command(BaseCommand):
         for finding in findings:
             self.stdout.write(f"{finding.name}: {finding.sentence}")
         if repair:
-            mend_faults()
+            with self._failures.about(index.name()):
+                mend_faults()
         return findings
 
-    def _verify(self, workers: int) -> tuple[list[Finding], int, int]:
+    def _verify(self, repair: bool, workers: int) -> tuple[list[Finding], int, int]:
         findings: list[Finding] = []
         files = length_bytes = 0
         looked_at = names()
-        with tqdm(total=len(looked_at), unit="file", disable=None, dynamic_ncols=True) as bar:
+        with self.bar(len(looked_at), "file") as bar:
             for verified in verify(looked_at, workers):
                 files += 1
                 length_bytes += verified.length_bytes
@@ -75,4 +73,14 @@ class Command(BaseCommand):
                     bar.clear()
                     self.stdout.write(f"{finding.name}: {finding.sentence}")
                 findings += verified.findings
+                if repair and verified.findings:
+                    with self._failures.about(verified.name):
+                        mend(verified.name)
         return findings, files, length_bytes
+
+    def _foreign(self) -> None:
+        if foreign := sorted(build.store().foreign()):
+            shown = ", ".join(map(ascii, foreign[:SHOWN])) + (" …" if len(foreign) > SHOWN else "")
+            self.stdout.write(
+                f"{len(foreign):,} other names in {build.store()} are left alone: {shown}."
+            )
