@@ -5,23 +5,26 @@ from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from functools import partial
 from itertools import takewhile
 
-from sequence import budget, conf
+from sequence import budget, build, conf, inventory
 from sequence.background import Background, in_thread
-from sequence.build import BUILDERS, build
 from sequence.models import Segment
+from sequence.text.layout import segment_name
 from sequence.text.span import Span
 
 
 def missing(upto: int) -> list[int]:
-    """The numbers of the segments that the first `upto` terms need and that are not stored.
+    """Return the numbers of the segments that the first `upto` terms need and that are not stored.
 
-    Without those for which there is no room.
+    A row that is wrong, or without its file, stores nothing. Those for which there is no room are
+    left out.
     """
-    plan, rows = conf.layout(), Segment.objects.values_list("number", "length_bytes")
-    # One that ends where FIBO_MAX_SN was before it grew is too short.
-    stored = {n for n, length in rows if plan.stored(n, length).length_bytes == length}
-    needed = takewhile(budget.keeps, plan.numbers(Span(0, upto)))
-    return [number for number in needed if number not in stored]
+    files, rows = build.store().lengths(), {row.number: row for row in inventory.rows()}
+    needed = takewhile(budget.keeps, conf.layout().numbers(Span(0, upto)))
+    return [
+        number
+        for number in needed
+        if number not in rows or inventory.faults(rows[number], files.get(segment_name(number)))
+    ]
 
 
 populating = Background(1, "populate")
@@ -36,7 +39,7 @@ def soon(upto: int) -> Future[list[Segment]]:
 
 
 def _all(upto: int) -> list[Segment]:
-    unstopped = takewhile(lambda _: not populating.stopped, populate(missing(upto), BUILDERS))
+    unstopped = takewhile(lambda _: not populating.stopped, populate(missing(upto), build.BUILDERS))
     return list(unstopped)
 
 
@@ -47,7 +50,9 @@ def populate(numbers: list[int], workers: int) -> Generator[Segment]:
     """
     pool = ThreadPoolExecutor(workers, thread_name_prefix="populate")
     try:
-        for built in as_completed([pool.submit(in_thread, partial(build, n)) for n in numbers]):
+        for built in as_completed(
+            [pool.submit(in_thread, partial(build.build, n)) for n in numbers]
+        ):
             yield built.result()
     finally:
         pool.shutdown(cancel_futures=True)

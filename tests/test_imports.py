@@ -18,7 +18,7 @@ LAYERS = [
     {"index"},
     {"usage", "pace"},
     {"build"},
-    {"healing", "upkeep"},
+    {"healing", "upkeep", "inventory"},
     {"coded", "metrics"},
     {"populate", "stream", "verify", "prune", "plots", "tasks"},
     {"coded_stream", "describe", "distribute"},

@@ -12,6 +12,7 @@ from urllib3.exceptions import HTTPError
 
 from sequence.errors import SegmentShort, StoreUnreachable
 from sequence.store.store import CHUNK_BYTES, LABEL, Segments
+from sequence.text.layout import SEGMENT_SUFFIX
 from sequence.text.span import Span
 
 OUTAGE_S = 2.0
@@ -51,13 +52,21 @@ class SegmentBucket(Segments):
 
     def names(self) -> list[str]:
         """The names of all segments."""
+        return list(self._listed())
+
+    def lengths(self) -> dict[str, int]:
+        """Return the length in bytes of each plain segment by its name: a request a thousand."""
+        return {n: length for n, length in self._listed().items() if n.endswith(SEGMENT_SUFFIX)}
+
+    def _listed(self) -> dict[str, int]:
         with self._reached():
             pages = self._client.get_paginator("list_objects_v2").paginate(
                 Bucket=self._bucket, Prefix=self._key("")
             )
-            keys = [each["Key"] for page in pages for each in page.get("Contents", ())]
-        names = (key.removeprefix(self._key("")) for key in keys)
-        return [name for name in names if name != LABEL]
+            objects = [each for page in pages for each in page.get("Contents", ())]
+        found = {each["Key"].removeprefix(self._key("")): int(each["Size"]) for each in objects}
+        found.pop(LABEL, None)
+        return found
 
     def length(self, name: str) -> int | None:
         """How many bytes a segment has; None where there is none of that name."""

@@ -34,6 +34,10 @@ class Segments(ABC):
         """The names of all segments, without those that are being made."""
 
     @abstractmethod
+    def lengths(self) -> dict[str, int]:
+        """Return the length in bytes of each plain segment by its name, from one listing."""
+
+    @abstractmethod
     def length(self, name: str) -> int | None:
         """How many bytes a segment has; None where there is none of that name."""
 

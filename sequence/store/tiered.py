@@ -56,6 +56,10 @@ class TieredStore(Store):
         """The names of all that are in the bucket, or copied."""
         return sorted({*self._bucket.names(), *self._directory.names()})
 
+    def lengths(self) -> dict[str, int]:
+        """Return those in the bucket."""
+        return self._bucket.lengths()
+
     def length(self, name: str) -> int | None:
         """How many bytes it has in the bucket."""
         return self._bucket.length(name)
