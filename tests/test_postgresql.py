@@ -36,7 +36,7 @@ DAMAGES = {
     "UPDATE sequence_term SET position = position + 1 WHERE n = 700": "The index has term 700 as",
     "DELETE FROM sequence_term WHERE n = 999": "The index has term 999 as",
     "UPDATE sequence_segment SET start_offset = 7 WHERE number = 2": "start_offset 7; it must be",
-    "UPDATE sequence_segment SET name = 'a\\b.txt' WHERE number = 2": "name 'a\\\\b.txt'; it must be",
+    "UPDATE sequence_segment SET name = 'a\\b.txt' WHERE number = 2": "name 'a\\\\b.txt'; it must",
     "UPDATE sequence_segment SET block_checksums = '1234'": "has other checksums than its bytes",
     "UPDATE sequence_segment SET created_at = 'infinity'": "00000002.txt: The index",
     # As if it were another server.
