@@ -13,11 +13,12 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import URLPattern, path
 
-from sequence import budget, build, conf, plots, populate, verify
+from sequence import budget, build, conf, index, inventory, plots, populate, upkeep, verify
 from sequence.errors import FiboError
 from sequence.failures import Failures
 from sequence.models import CodedSegment, Segment
 from sequence.protocol.query import whole_number
+from sequence.text.layout import segment_name
 
 PATIENCE_S = 5
 """How long the page waits for what populates the store."""
@@ -44,13 +45,17 @@ class ReadOnlyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
 
 @admin.register(Segment)
 class SegmentAdmin(ReadOnlyAdmin):
-    """The segments with their totals."""
+    """The segments with their totals.
+
+    Of a row, which may be damaged, only the number is used: arithmetic knows the rest, and `wrong`
+    says where the row differs.
+    """
 
     list_display = (
-        *("number", "terms", "bytes", "coded_bytes", "served", "checked_blocks", "healed"),
+        *("number", "wrong", "terms", "bytes", "coded_bytes", "served", "checked_blocks", "healed"),
         *("created_at", "served_at"),
     )
-    fields = ("name", "offset", "digits", *list_display)
+    fields = ("file", "offset", "digits", *list_display)
     readonly_fields = fields
     search_fields = ("=number",)
     search_help_text = "The number of a segment"
@@ -58,15 +63,20 @@ class SegmentAdmin(ReadOnlyAdmin):
     actions = ("verify", "repair")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Segment]:
-        """The segments without their checksums, which are long, and with their coded forms."""
-        segments: QuerySet[Segment] = super().get_queryset(request).defer("block_checksums")
-        return segments.annotate(coded_sum=Sum("coded__length_bytes"))
+        """The segments, with their coded forms."""
+        ordering = self.get_ordering(request) or ("number",)
+        return inventory.rows().annotate(coded_sum=Sum("coded__length_bytes")).order_by(*ordering)
 
     def get_urls(self) -> list[URLPattern]:
         """The admin's own addresses, and that of the form to populate."""
         populate = self.admin_site.admin_view(self.populate_view)
-        # The name by which the admin finds an address.
-        return [path("populate/", populate, name="sequence_segment_populate"), *super().get_urls()]
+        remove = self.admin_site.admin_view(self.remove_strays_view)
+        # The names by which the admin finds an address.
+        return [
+            path("populate/", populate, name="sequence_segment_populate"),
+            path("remove-strays/", remove, name="sequence_segment_remove_strays"),
+            *super().get_urls(),
+        ]
 
     def has_verify_permission(self, request: HttpRequest) -> bool:
         """Whether the operator may have segments verified."""
@@ -86,7 +96,7 @@ class SegmentAdmin(ReadOnlyAdmin):
     @admin.action(permissions=["verify"], description="Verify the selected segments")
     def verify(self, request: HttpRequest, segments: QuerySet[Segment]) -> None:
         """Tells what is wrong with them, and changes nothing."""
-        names = list(segments.order_by("number").values_list("name", flat=True))
+        names = _names(segments)
         wrong = self._tell_findings(request, names)
         right = len(names) - len(wrong)
         messages.success(request, f"Verified {len(names)}: {right} right, {len(wrong)} wrong.")
@@ -94,7 +104,7 @@ class SegmentAdmin(ReadOnlyAdmin):
     @admin.action(permissions=["repair"], description="Repair the selected segments")
     def repair(self, request: HttpRequest, segments: QuerySet[Segment]) -> None:
         """Makes those again that are wrong, and tells what was wrong with them."""
-        names = list(segments.order_by("number").values_list("name", flat=True))
+        names = _names(segments)
         wrong = self._tell_findings(request, names)
         failures = Failures("repaired", partial(messages.error, request))
         for name in wrong:
@@ -112,6 +122,18 @@ class SegmentAdmin(ReadOnlyAdmin):
             if verified.findings:
                 wrong.append(verified.name)
         return wrong
+
+    def remove_strays_view(self, request: HttpRequest) -> HttpResponse:
+        """Remove the rows that are of no segment, and write those of files without one."""
+        if request.method != "POST" or not self.has_repair_permission(request):
+            raise PermissionDenied
+        try:
+            messages.success(request, f"Removed {inventory.remove_strays():,} rows of no segment.")
+            # Such a row may have been that of a file once.
+            index.restorers.soon("take in", upkeep.take_in)
+        except (OSError, DatabaseError) as error:
+            messages.error(request, f"The rows cannot be removed: {error}.")
+        return redirect("admin:sequence_segment_changelist")
 
     def populate_view(self, request: HttpRequest) -> HttpResponse:
         """Has the first terms stored, and goes back to the list with what came of it."""
@@ -143,15 +165,21 @@ class SegmentAdmin(ReadOnlyAdmin):
                 f"built {len(built):,} segments, {length_bytes:,} bytes.",
             )
 
-    @admin.display(ordering="first_term")
+    @admin.display(description="what is wrong")
+    def wrong(self, segment: Segment) -> str:
+        """What is wrong with the row and its file."""
+        return " ".join(inventory.faults_here(segment)) or "–"
+
+    @admin.display(ordering="number")
     def terms(self, segment: Segment) -> str:
         """The first and the last term."""
-        return f"{segment.first_term:,} – {segment.last_term:,}"
+        terms = inventory.planned(segment).terms
+        return f"{terms.start:,} – {terms.stop - 1:,}"
 
-    @admin.display(ordering="length_bytes")
+    @admin.display(ordering="number")
     def bytes(self, segment: Segment) -> str:
         """The length."""
-        return f"{segment.length_bytes:,}"
+        return f"{inventory.planned(segment).length_bytes:,}"
 
     @admin.display(description="bytes coded", ordering="coded_sum")
     def coded_bytes(self, segment: Segment) -> str:
@@ -161,25 +189,51 @@ class SegmentAdmin(ReadOnlyAdmin):
     @admin.display(description="digits")
     def digits(self, segment: Segment) -> str:
         """How many digits the terms have together."""
-        return f"{segment.digits:,}"
+        planned = inventory.planned(segment)
+        return f"{planned.length_bytes - planned.term_count:,}"
 
-    @admin.display(description="offset in the text", ordering="start_offset")
+    @admin.display(description="name")
+    def file(self, segment: Segment) -> str:
+        """The name of the file."""
+        return inventory.planned(segment).name
+
+    @admin.display(description="offset in the text", ordering="number")
     def offset(self, segment: Segment) -> str:
         """The offset of the first byte."""
-        return f"{segment.start_offset:,}"
+        return f"{inventory.planned(segment).start_offset:,}"
+
+    def change_view(
+        self,
+        request: HttpRequest,
+        object_id: str,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> HttpResponse:
+        """The page of a segment, with the way to repair it."""
+        context = {"may_repair": self.has_repair_permission(request)}
+        return super().change_view(request, object_id, form_url, context | (extra_context or {}))
 
     def changelist_view(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
         """The list, with the totals over the store and what it may have done."""
-        totals = Segment.objects.totals() | {"coded_bytes": CodedSegment.objects.total_bytes()}
+        found = inventory.take()
+        totals = found.totals() | {"coded_bytes": CodedSegment.objects.total_bytes()}
         context = {
             "totals": {name: f"{total:,}" for name, total in totals.items()},
-            "coverage": plots.coverage(),
+            "missing": len(found.missing),
+            "strays": inventory.strays().count(),
+            "coverage": plots.coverage(found),
             "max_sn": conf.max_sn(),
             "may_populate": self.has_populate_permission(request),
+            "may_repair": self.has_repair_permission(request),
         }
         return super().changelist_view(request, context | (extra_context or {}))
+
+
+def _names(segments: QuerySet[Segment]) -> list[str]:
+    numbers = segments.order_by("number").values_list("number", flat=True)
+    return [segment_name(number) for number in numbers]
 
 
 @admin.register(CodedSegment)

@@ -133,7 +133,19 @@ def build(number: int) -> Segment:
     OSError where it cannot be written; then nothing of it is left.
     """
     with store().sole_builder(segment_name(number)):
-        return _copied(stored(number) or make(number))
+        return _copied(_with_file(number) or make(number))
+
+
+def _with_file(number: int) -> Segment | None:
+    """Return the stored segment, or None if its file is missing or has another length.
+
+    `stored` does not ask: those who read the file notice.
+    """
+    segment = stored(number)
+    with suppress(StoreUnreachable):  # a copy of it can be made without
+        if segment and store().length(segment.name) != segment.length_bytes:
+            return None
+    return segment
 
 
 def _copied(segment: Segment) -> Segment:

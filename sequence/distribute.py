@@ -12,7 +12,7 @@ from django.db.models.functions import Now
 from procrastinate.contrib.django.models import ProcrastinateJob, ProcrastinateWorker
 from procrastinate.exceptions import AlreadyEnqueued
 
-from sequence import conf, index
+from sequence import conf, index, models
 from sequence.errors import JobsFailed
 from sequence.models import Segment
 from sequence.tasks import build_segment
@@ -31,6 +31,8 @@ def populate(numbers: list[int], say: Callable[[str], None]) -> Generator[Segmen
     Can be stopped at any time: the workers go on. `say` is given what whoever waits should know.
     Raises JobsFailed where the workers have given one up, and DatabaseError.
     """
+    # Rows of what is missing would be taken for what the workers store.
+    models.remove(Segment.objects.filter(number__in=numbers))
     left, given_up = set(numbers), set(_jobs("failed").values_list("id", flat=True))
     told = False
     while left:

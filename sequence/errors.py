@@ -190,6 +190,6 @@ class BodyShort(FiboError):
         self.expected_bytes, self.found_bytes = expected_bytes, found_bytes
 
 
-def shortened(value: str, most: int = 40) -> str:
+def shortened(value: str | bytes, most: int = 40) -> str:
     """The value quoted, in printable ASCII, cut after `most` characters."""
     return ascii(value[:most]) + ("…" if len(value) > most else "")

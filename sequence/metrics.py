@@ -20,10 +20,10 @@ from prometheus_client import (
 )
 from prometheus_client.core import GaugeMetricFamily, InfoMetricFamily, Metric
 
-from sequence import __version__
+from sequence import __version__, index, inventory
 from sequence.counting import SharedValue
+from sequence.errors import FiboError
 from sequence.healing import healed
-from sequence.index import said
 from sequence.models import CodedSegment, Segment
 from sequence.ratelimit import acquire
 from sequence.text.format import FORMATS
@@ -138,15 +138,21 @@ class _Found:
         }
         yield InfoMetricFamily("fibo_build", "The program that runs.", program)
         try:
-            totals = Segment.objects.totals()
+            totals = inventory.take().totals()
             coded_bytes = CodedSegment.objects.total_bytes()
-        except DatabaseError as error:
-            # Where the index fails, the other metrics are wanted most.
+        except (FiboError, OSError, DatabaseError) as error:
+            # If the store or the index fails, the other metrics are wanted most.
             if acquire("totals"):
-                log.error("The totals of the store cannot be read: %s", said(error))
+                said = index.said(error) if isinstance(error, DatabaseError) else error
+                log.error("The totals of the store cannot be read: %s", said)
             return
         for name in ("segments", "terms", "bytes"):
             yield GaugeMetricFamily(f"fibo_store_{name}", f"Stored {name}.", totals[name])
+        yield GaugeMetricFamily(
+            "fibo_store_missing_segments",
+            "Segments of the index whose files are missing or have another length.",
+            totals["missing"],
+        )
         yield GaugeMetricFamily(
             "fibo_store_coded_bytes", "Stored bytes of coded segments, besides.", coded_bytes
         )

@@ -4,33 +4,69 @@ import json
 import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from datetime import datetime
 from functools import reduce
 from operator import or_
 from threading import Lock
-from typing import Any
+from typing import Any, Self
 
 from django.db import connection, models, transaction
-from django.db.models import F, Sum
+from django.db.models import Case, F, Sum, Value, When
+from django.db.models.functions import Cast
 from django.utils.timezone import now
 
+from sequence.errors import shortened
 from sequence.text.layout import Planned
 from sequence.text.span import Span
+
+MOST_COUNT = 10**15
+"""What a count of a segment's history can be at most: more is read from no damaged row."""
+
+COUNTS = ("served", "checked_blocks", "healed")
+"""The counts of a segment's history, by the names of their columns."""
+
+
+def counted(column: str, more: int = 0) -> Case:
+    """Return the expression for a count with so many more; one that cannot be begins again.
+
+    In SQLite text and blobs are more than any number.
+    """
+    possible = models.Q(**{f"{column}__gte": 0, f"{column}__lt": MOST_COUNT})
+    found = Cast(column, models.BigIntegerField())
+    return Case(When(possible, then=found + more), default=Value(more))
+
+
+def is_count(value: object) -> bool:
+    """Return whether what was read can be a count."""
+    return isinstance(value, int) and 0 <= value < MOST_COUNT
+
+
+def is_time(value: object) -> bool:
+    """Return whether what was read is a time."""
+    return isinstance(value, datetime)
+
+
+def as_bytes(value: object) -> bytes | None:
+    """Return what was read as bytes; None if it is something else."""
+    return bytes(value) if isinstance(value, bytes | memoryview) else None
 
 
 class SegmentQuerySet(models.QuerySet["Segment"]):
     """Questions about the stored segments."""
 
-    def totals(self) -> dict[str, int]:
-        """Over all of them: `segments`, `terms`, `bytes`, `digits`, `served`, `healed`."""
-        found = self.aggregate(
-            segments=models.Count("number"),
-            terms=Sum("term_count"),
-            bytes=Sum("length_bytes"),
-            served=Sum("served"),
-            healed=Sum("healed"),
-        )
-        totals = {name: value or 0 for name, value in found.items()}
-        return totals | {"digits": totals["bytes"] - totals["terms"]}
+    def numbered(self, numbers: range) -> Self:
+        """Return the rows whose number is one of these, and an integer."""
+        return self.filter(_numbered(numbers))
+
+    def strays(self, numbers: range) -> Self:
+        """Return all other rows: those whose number is of another type or cannot be."""
+        # Not exclude(): of a number that is NULL that knows nothing.
+        return self.filter(Case(When(_numbered(numbers), then=Value(False)), default=Value(True)))
+
+
+def _numbered(numbers: range) -> models.Q:
+    whole = Cast("number", models.BigIntegerField())
+    return models.Q(number__gte=numbers.start, number__lt=numbers.stop, number=whole)
 
 
 class Segment(models.Model):
@@ -84,6 +120,31 @@ class Segment(models.Model):
     def span(self) -> Span:
         """Its bytes in the text."""
         return Span(self.start_offset, self.start_offset + self.length_bytes)
+
+    def faults(self, planned: Planned) -> list[str]:
+        """Return a sentence for each column that is not as planned, or cannot be.
+
+        As read from SQLite, where a damaged row has values of any type.
+        """
+        found = [
+            (column, str(fact))
+            for column, fact in planned._asdict().items()
+            if type(value := getattr(self, column)) is not type(fact) or value != fact
+        ]
+        found += [(column, "a count") for column in COUNTS if not is_count(getattr(self, column))]
+        if not is_time(self.created_at):
+            found.append(("created_at", "a time"))
+        if not (self.served_at is None or is_time(self.served_at)):
+            found.append(("served_at", "a time"))
+        return [
+            f"The index has {column} {_shown(getattr(self, column))}; it must be {allowed}."
+            for column, allowed in found
+        ]
+
+
+def _shown(value: object) -> str:
+    """Return the value for a sentence; a text or a blob in quotes, printable and short."""
+    return shortened(value) if isinstance(value, str | bytes) else str(value)
 
 
 class Term(models.Model):
@@ -152,7 +213,7 @@ class CodedSegment(models.Model):
 # Asked for every answer. Written out, as to put these two together took Django 1.5 ms of the 1.8
 # that a short answer takes.
 _CHECKSUMS = (
-    f"SELECT {{}} FROM {Segment._meta.db_table}"  # noqa: S608
+    f"SELECT block_checksums FROM {Segment._meta.db_table}"  # noqa: S608
     f" WHERE {' AND '.join(f'{column} = %s' for column in Planned._fields)}"
 )
 _STOP_OFFSET = (
@@ -163,10 +224,7 @@ _STOP_OFFSET = (
 
 def stored_checksums(planned: Planned) -> bytes | None:
     """The checksums of the segment that is stored as planned; None where none is."""
-    # Cast by the database: from a damaged row Python may not get a value at all.
-    cast = "CAST(block_checksums AS BLOB)" if connection.vendor == "sqlite" else "block_checksums"
-    found = _first(_CHECKSUMS.format(cast), planned)
-    return None if found is None else bytes(found)
+    return as_bytes(_first(_CHECKSUMS, planned))
 
 
 def stored_length_bytes(number: int) -> int | None:
@@ -230,13 +288,13 @@ def durable() -> Iterator[None]:
 
 def remove(segments: models.QuerySet[Segment]) -> None:
     """Remove the rows of the segments, of their terms and of their coded forms, durably."""
-    # By number alone: from a damaged row nothing else may be had.
-    numbers = list(segments.order_by().values_list("number", flat=True))
-    if numbers:
-        with durable(), writing(*numbers):
+    numbers = segments.order_by().values("number")
+    if locked := [number for (number,) in numbers.values_list("number")]:
+        with durable(), writing(*locked):
+            # By a subquery: in a damaged row a number may be of a type that no parameter has.
             delete(CodedSegment.objects.filter(segment__in=numbers))
             delete(Term.objects.filter(segment__in=numbers))
-            delete(Segment.objects.filter(number__in=numbers))
+            delete(segments.order_by())
 
 
 def delete(rows: models.QuerySet[Any]) -> None:
@@ -256,7 +314,11 @@ def _replace(segment: Segment) -> None:
     segment.created_at = now()
     rows = Segment.objects.filter(number=segment.number)
     wrong = models.Q(n__gte=segment.first_term, n__lte=segment.last_term)
-    if rows.update(**facts, created_at=segment.created_at):
+    # Its history, which nothing else knows, stays as far as it can be.
+    history: dict[str, object] = {column: counted(column) for column in COUNTS}
+    if not is_time(rows.values_list("served_at", flat=True).first()):
+        history["served_at"] = None
+    if rows.update(**facts, created_at=segment.created_at, **history):
         wrong |= models.Q(segment=segment.number)
     else:
         segment.save(force_insert=True)

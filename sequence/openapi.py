@@ -157,7 +157,10 @@ def document(max_sn: int) -> Object:
             ),
             "/metrics": _path("What Prometheus scrapes.", {200: page, **unready}),
             "/livez": _path("Whether the process answers.", {200: page}),
-            "/readyz": _path("Whether the store can be read.", {200: page, **unready}),
+            "/readyz": _path(
+                "Whether the store and its index can be read and go together.",
+                {200: page, **unready},
+            ),
         },
     }
 

@@ -4,7 +4,7 @@ from typing import Any
 
 from django.template.loader import render_to_string
 
-from sequence import build, conf, describe
+from sequence import conf, describe, inventory
 from sequence import plots as figures
 from sequence.protocol.answer import MAX_INLINE_BYTES
 from sequence.protocol.query import MOST_VALUE_DIGITS
@@ -53,7 +53,8 @@ def term(n: int, modulus: int | None) -> str:
         digits=_shown(b"".join(describe.digits(n)).decode()) if n < conf.max_sn() else None,
         identity=[(name, _abbreviated(n - back)) for name, back in IDENTITY if n > 1],
         position=layout.offset(n) - layout.offset(first),
-        stored=n < conf.max_sn() and build.found(segment),
+        stored=n < conf.max_sn() and inventory.is_stored(segment),
+        file_name=layout.segment_name(segment),
         max_sn=conf.max_sn(),
     )
 
@@ -72,7 +73,7 @@ def plots(count: int) -> str:
         digits=figures.digits(count),
         text_bytes=figures.text_bytes(count),
         leading=figures.leading(count),
-        coverage=figures.coverage(),
+        coverage=figures.coverage(inventory.take()),
     )
 
 

@@ -1,15 +1,15 @@
 """The plots of the sequence and of the store, from their figures."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from math import log10
 from typing import NamedTuple
 
-from sequence import coded, conf
+from sequence import coded, conf, inventory
 from sequence.drawing import HEIGHT, WIDTH, Bar, Plot, Scale, Tick
-from sequence.models import CodedSegment, Segment
+from sequence.inventory import Inventory, bytes_of, runs
+from sequence.models import CodedSegment
 from sequence.text import layout
 from sequence.text.leading import leading_digits
-from sequence.text.span import Span
 
 POINTS = 100
 """Of a line: more would fall together."""
@@ -19,11 +19,12 @@ LEAST_WIDTH = 2
 
 
 class Kept(NamedTuple):
-    """A segment in one of its forms."""
+    """The segments that are kept in one form."""
 
-    span: Span
-    """Its bytes in the text."""
-    kept_bytes: int
+    numbers: list[int]
+    """Of the segments, in order."""
+    coded_bytes: int | None = None
+    """What they take in the form; None if that is their plain bytes."""
 
 
 def digits(count: int) -> Plot:
@@ -81,11 +82,11 @@ def leading(count: int) -> Plot:
     )
 
 
-def coverage() -> Plot:
+def coverage(found: Inventory) -> Plot:
     """Which segments are stored of the text that can be had, as they are and coded."""
     last = conf.layout().segment_of(max(conf.max_sn() - 1, 0))
     across = Scale(conf.layout().planned(last).span.stop, WIDTH)
-    forms = _kept(across.most)
+    forms = _kept(found, last)
     bottoms = [row * ROW_HEIGHT for row in reversed(range(len(forms)))]
     rows = [_totals(form, kept, across.most) for form, kept in forms.items()]
     return Plot(
@@ -104,63 +105,52 @@ def coverage() -> Plot:
         bars=tuple(
             bar
             for bottom, kept in zip(bottoms, forms.values(), strict=True)
-            for bar in _strip(across, kept, bottom)
+            for bar in _strip(across, kept.numbers, bottom)
         ),
         height=len(forms) * ROW_HEIGHT,
     )
 
 
-def _totals(form: str, kept: list[Kept], text_bytes: int) -> tuple[str, ...]:
+def _totals(form: str, kept: Kept, text_bytes: int) -> tuple[str, ...]:
     """A form's row in the table of what is stored of so many bytes of the text."""
-    plain_bytes = sum(each.span.length for each in kept)
-    kept_bytes = sum(each.kept_bytes for each in kept)
+    plain_bytes = sum(bytes_of(run).length for run in runs(kept.numbers))
+    kept_bytes = plain_bytes if kept.coded_bytes is None else kept.coded_bytes
     return (
         form,
-        f"{len(kept):,}",
+        f"{len(kept.numbers):,}",
         _per_cent(plain_bytes, text_bytes),
         f"{kept_bytes:,}",
         _per_cent(kept_bytes, plain_bytes),
     )
 
 
-def _strip(across: Scale, kept: list[Kept], bottom: int) -> Iterator[Bar]:
-    """The bars of a form, each wide enough to be seen."""
-    for span in _runs((each.span for each in kept), across.most * LEAST_WIDTH // across.length):
+def _strip(across: Scale, numbers: list[int], bottom: int) -> Iterator[Bar]:
+    """The bars of a form, each wide enough to be seen: neighbours are drawn together for that."""
+    least_bytes = across.most * LEAST_WIDTH // across.length
+    together = max(-(-least_bytes // conf.layout().segment_bytes), 1)
+    for run in runs(numbers, together):
+        span = bytes_of(run)
         width = max(across.place(span.length), LEAST_WIDTH / 4)
         yield Bar(across.place(span.start), bottom, width, STRIP_HEIGHT)
 
 
-def _kept(stop: int) -> dict[str, list[Kept]]:
-    """What is stored of the text before this offset, by its form, in order."""
-    plain = Segment.objects.filter(start_offset__lt=stop).order_by("start_offset")
-    found: dict[str, list[Kept]] = {"text": []}
-    for start, length, healed in plain.values_list("start_offset", "length_bytes", "healed"):
-        # One that was stored with a larger FIBO_MAX_SN goes on beyond the stop.
-        kept = Kept(Span(start, min(start + length, stop)), length)
-        found["text"].append(kept)
-        if healed:
-            found.setdefault("mended", []).append(kept)
-    of_segments = CodedSegment.objects.filter(segment__start_offset__lt=stop)
-    for name, start, length, kept_bytes in of_segments.order_by("segment").values_list(
-        "name", "segment__start_offset", "segment__length_bytes", "length_bytes"
+def _kept(found: Inventory, last: int) -> dict[str, Kept]:
+    """What is stored of the segments up to the last one, by its form."""
+    forms = {"text": Kept([number for number in found.stored if number <= last])}
+    if healed := [number for number in found.healed if number <= last]:
+        forms["mended"] = Kept(healed)
+    kept: dict[str, list[tuple[int, int]]] = {}
+    of_segments = CodedSegment.objects.filter(segment__in=inventory.rows().values("number"))
+    for name, *numbered in of_segments.order_by("segment").values_list(
+        "name", "segment_id", "length_bytes"
     ):
-        kept = Kept(Span(start, start + length), kept_bytes)
-        found.setdefault(coded.form(name), []).append(kept)
-    return dict(sorted(found.items(), key=lambda kept: (kept[0] != "text", kept[0])))
-
-
-def _runs(spans: Iterable[Span], least: int) -> Iterator[Span]:
-    """The spans, those that touch joined until they are as long as this."""
-    run = Span(0, 0)
-    for span in spans:
-        if span.start == run.stop and run.length < least:
-            run = Span(run.start, span.stop)
-        else:
-            if run.length:
-                yield run
-            run = span
-    if run.length:
-        yield run
+        if numbered[0] <= last:
+            kept.setdefault(coded.form(name), []).append((numbered[0], numbered[1]))
+    coded_forms = {
+        form: Kept([number for number, _ in each], sum(length for _, length in each))
+        for form, each in sorted(kept.items())
+    }
+    return forms | coded_forms
 
 
 def _per_cent(part: int, whole: int) -> str:

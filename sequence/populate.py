@@ -5,24 +5,27 @@ from concurrent.futures import Future
 from functools import partial
 from itertools import takewhile
 
-from sequence import budget, conf
+from sequence import budget, build, conf, inventory
 from sequence.background import Background, each
-from sequence.build import BUILDERS, build
 from sequence.failures import Failures
 from sequence.models import Segment
+from sequence.text.layout import segment_name
 from sequence.text.span import Span
 
 
 def missing(upto: int) -> list[int]:
-    """The numbers of the segments that the first `upto` terms need and that are not stored.
+    """Return the numbers of the segments that the first `upto` terms need and that are not stored.
 
-    Without those for which there is no room.
+    A row that is wrong, or without its file, stores nothing. Those for which there is no room are
+    left out.
     """
-    plan, rows = conf.layout(), Segment.objects.values_list("number", "length_bytes")
-    # One that ends where FIBO_MAX_SN was before it grew is too short.
-    stored = {n for n, length in rows if plan.stored(n, length).length_bytes == length}
-    needed = takewhile(budget.keeps, plan.numbers(Span(0, upto)))
-    return [number for number in needed if number not in stored]
+    files, rows = build.store().lengths(), {row.number: row for row in inventory.rows()}
+    needed = takewhile(budget.keeps, conf.layout().numbers(Span(0, upto)))
+    return [
+        number
+        for number in needed
+        if number not in rows or inventory.faults(rows[number], files.get(segment_name(number)))
+    ]
 
 
 populating = Background(1, "populate")
@@ -37,7 +40,7 @@ def soon(upto: int) -> Future[list[Segment]]:
 
 
 def _all(upto: int) -> list[Segment]:
-    unstopped = takewhile(lambda _: not populating.stopped, populate(missing(upto), BUILDERS))
+    unstopped = takewhile(lambda _: not populating.stopped, populate(missing(upto), build.BUILDERS))
     return list(unstopped)
 
 
@@ -48,7 +51,7 @@ def populate(numbers: list[int], workers: int) -> Generator[Segment]:
     could not be stored.
     """
     failures = Failures("stored")
-    for number, building in each(build, numbers, workers):
+    for number, building in each(build.build, numbers, workers):
         with failures.about(f"Segment {number}"):
             yield building.result()
     failures.raise_if_any()

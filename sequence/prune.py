@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from django.db import connection
 
-from sequence import budget, build, models
+from sequence import budget, build, inventory, models
 from sequence.failures import Failures
 from sequence.models import CodedSegment, Segment
 from sequence.store.store import Segments
@@ -33,8 +33,7 @@ def surplus() -> list[Surplus]:
 
 
 def _beyond() -> Iterator[Surplus]:
-    numbers = Segment.objects.values_list("number", flat=True)
-    for name in sorted({*build.store().names(), *map(segment_name, numbers)}):
+    for name in sorted({*build.store().names(), *map(segment_name, inventory.numbers())}):
         number = segment_number(name)
         if number is not None and not budget.keeps(number):
             yield Surplus(name, build.store().length(name) or 0)

@@ -6,12 +6,11 @@ from contextlib import suppress
 from datetime import datetime
 
 from django.db import DataError, IntegrityError, transaction
-from django.db.models import F
 from django.utils.timezone import now
 
 from sequence.background import in_thread
 from sequence.index import dispensable
-from sequence.models import Segment, writing
+from sequence.models import Segment, counted, writing
 
 WRITE_EVERY_S = 10
 
@@ -38,7 +37,7 @@ def write() -> None:
         with dispensable("Counting"), writing():
             # In order: two that wait for each other's rows would wait for ever.
             for number, noted in sorted(counts.items()):
-                more: dict[str, object] = {name: F(name) + more for name, more in noted.items()}
+                more: dict[str, object] = {name: counted(name, n) for name, n in noted.items()}
                 if number in served_at:
                     more["served_at"] = served_at[number]
                 # A row that was altered to what cannot be counted keeps no other from it.

@@ -5,11 +5,10 @@ from contextlib import suppress
 from itertools import pairwise
 from typing import Any, NamedTuple
 
-from django.db import DatabaseError, connection
-from django.db.models import BinaryField, F, QuerySet
-from django.db.models.functions import Cast
+from django.db import DatabaseError
+from django.db.models import QuerySet
 
-from sequence import build, coded, conf, index, models, upkeep
+from sequence import build, coded, conf, index, inventory, models, upkeep
 from sequence.background import each
 from sequence.coding import CODINGS
 from sequence.models import CodedSegment, Segment, Term
@@ -71,10 +70,9 @@ def mend_faults() -> None:
 
 
 def _rows_of_nothing() -> list[tuple[str, QuerySet[Any]]]:
-    last = conf.layout().last_number
-    possible = Segment.objects.filter(number__gte=0, number__lte=last)
+    possible = inventory.rows().values("number")
     return [
-        ("segments that cannot be", Segment.objects.exclude(pk__in=possible)),
+        ("segments that cannot be", inventory.strays()),
         ("terms in segments that it does not have", Term.objects.exclude(segment__in=possible)),
     ]
 
@@ -88,7 +86,7 @@ def names() -> list[str]:
     """All that there is to look at: the names of the files, and of those that rows tell of."""
     numbers: list[int] = []
     with suppress(DatabaseError):  # which is a fault
-        numbers += Segment.objects.values_list("number", flat=True)
+        numbers += inventory.numbers()
     of_rows = filter(conf.layout().is_name, map(segment_name, numbers))
     return sorted({*build.store().names(), *of_rows})
 
@@ -159,35 +157,17 @@ def _wrong_segment(planned: Planned) -> Iterator[str]:
     if not rows.exists():
         yield "The index has no row for it."
     else:
-        for column, fact in (planned._asdict() | {"block_checksums": checksums.digest()}).items():
-            found = _as_stored(rows, column)
-            if isinstance(fact, bytes):
-                if found != fact:
-                    yield "The index has other checksums than its bytes must have."
-            elif found != str(fact).encode():
-                shown = (found or b"nothing").decode(errors="backslashreplace")
-                yield f"The index has {column} {shown}; it must be {fact}."
-        yield from _wrong_time(rows)
+        for row in rows:
+            yield from row.faults(planned)
+            if models.as_bytes(row.block_checksums) != checksums.digest():
+                yield "The index has other checksums than its bytes must have."
         yield from _wrong_terms(planned)
     yield from wrong_bytes
 
 
-def _as_stored(rows: QuerySet[Any], column: str) -> bytes | None:
-    """The column of the one row in bytes: of a damaged one SQLite may have no value."""
-    cast = Cast(column, BinaryField()) if connection.vendor == "sqlite" else F(column)
-    found = rows.values_list(cast, flat=True).first()
-    if found is None:
-        return None
-    return bytes(found) if isinstance(found, bytes | memoryview) else str(found).encode()
-
-
 def _wrong_time(rows: QuerySet[Any]) -> Iterator[str]:
-    try:
-        if rows.values_list("created_at", flat=True).get() is not None:
-            return
-    except (ValueError, TypeError):
-        pass
-    yield "The index has a created_at that is no time."
+    if not models.is_time(rows.values_list("created_at", flat=True).get()):
+        yield "The index has a created_at that is no time."
 
 
 def _wrong_terms(planned: Planned) -> Iterator[str]:

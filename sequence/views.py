@@ -7,10 +7,9 @@ from django.db import DatabaseError
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.utils.cache import patch_vary_headers
 
-from sequence import build, conf, metrics, openapi, pages
+from sequence import conf, inventory, metrics, openapi, pages
 from sequence.describe import describe
 from sequence.errors import FiboError, NotFibonacci, ParameterError
-from sequence.models import Segment
 from sequence.protocol import query
 from sequence.respond import (
     HTML,
@@ -161,10 +160,25 @@ def livez(request: HttpRequest) -> HttpResponseBase:
 
 @public
 def readyz(request: HttpRequest) -> HttpResponseBase:
-    """Whether the store and its index can be read."""
-    build.store()
-    Segment.objects.exists()
-    return unkept(200, "ready")
+    """Whether the store and its index can be read, and have to do with each other.
+
+    Some files that are missing are rebuilt as they are asked for, so a balancer must go on asking.
+    If all of them are missing, the disk is not mounted, or is not the index's.
+    """
+    found = inventory.take()
+    if not found.missing:
+        return unkept(200, "ready")
+    lost = (
+        f"The index has {len(found.stored) + len(found.missing):,} segments; the files of "
+        f"{len(found.missing):,} are missing or have another length"
+    )
+    if found.stored:
+        return unkept(200, f"ready. {lost}; `manage.py verify --repair` rebuilds them.")
+    return unkept(
+        503,
+        f"not ready. {lost}: see that {conf.segments_dir().name} is mounted and is the index's; "
+        "then `manage.py verify --repair` rebuilds them.",
+    )
 
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:

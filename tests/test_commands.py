@@ -197,6 +197,20 @@ def test_segments_prints_the_table_and_its_totals(migrated: Path) -> None:
     )
 
 
+def test_prepopulate_rebuilds_files_that_are_gone(migrated: Path) -> None:
+    manage(migrated, "prepopulate", "--upto=1000", **SMALL)
+    before = text(migrated)
+    for path in (migrated / "segments").glob("*.txt"):
+        path.unlink()
+    told = manage(migrated, "segments", **SMALL)
+    assert "00000005.txt: Its file is missing." in told.stdout
+    assert "0 segments, 0 terms, 0 bytes, 0 digits." in told.stdout
+    assert told.stdout.splitlines()[-1].startswith("6 rows more are wrong or without their file: ")
+    rebuilt = manage(migrated, "prepopulate", "--upto=1000", **SMALL)
+    assert f"built {len(before.split()):,} terms, {len(before):,} bytes" in rebuilt.stdout
+    assert text(migrated) == before
+
+
 @pytest.mark.parametrize("command", ["prepopulate", "segments", "check", "migrate"])
 def test_a_store_of_another_layout_is_refused_and_not_touched(migrated: Path, command: str) -> None:
     manage(migrated, "prepopulate", "--upto=100", **SMALL)

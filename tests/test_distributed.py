@@ -108,6 +108,21 @@ def assert_all_stored(postgres: Postgres, store: Store) -> None:
     store.assert_clean()
 
 
+def test_segments_whose_files_are_gone_are_built_by_the_workers(
+    store: Store, postgres: Postgres, work: Worker
+) -> None:
+    few = 2000
+    work()
+    for _ in range(2):
+        with waiting(store, few) as filling:
+            output, errors = filling.communicate(timeout=120)
+            assert filling.returncode == 0, errors
+            assert "built 0 terms" not in output
+        for path in store.stored()[1:3]:
+            path.unlink()
+    assert segments(postgres, store) == len(store.stored()) + 2
+
+
 def test_two_workers_fill_a_store_though_one_of_them_is_killed(
     store: Store, postgres: Postgres, work: Worker
 ) -> None:

@@ -19,7 +19,7 @@ LAYERS = [
     {"index"},
     {"usage", "pace", "failures"},
     {"build"},
-    {"healing", "upkeep"},
+    {"healing", "upkeep", "inventory"},
     {"coded", "metrics"},
     {"populate", "stream", "verify", "prune", "plots", "tasks"},
     {"coded_stream", "describe", "distribute"},

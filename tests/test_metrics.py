@@ -21,9 +21,8 @@ from django.test import RequestFactory
 from prometheus_client.parser import text_string_to_metric_families
 
 import sequence
-from sequence import metrics
+from sequence import inventory, metrics
 from sequence.middleware import Measured
-from sequence.models import Segment
 from tests.conftest import ROOT, Server, manage, soon
 
 Serve = Callable[..., Server]
@@ -44,6 +43,7 @@ TYPES = {
     "fibo_store_segments": "gauge",
     "fibo_store_terms": "gauge",
     "fibo_store_bytes": "gauge",
+    "fibo_store_missing_segments": "gauge",
     "fibo_store_coded_bytes": "gauge",
     "fibo_build_info": "gauge",
 }
@@ -267,10 +267,10 @@ def test_a_process_of_its_own_has_the_same_metrics() -> None:
 
 @pytest.mark.django_db
 def test_the_counts_are_told_where_the_index_fails(monkeypatch: pytest.MonkeyPatch) -> None:
-    def totals() -> dict[str, int]:
+    def take() -> inventory.Inventory:
         raise DatabaseError("disk I/O error")
 
-    monkeypatch.setattr(Segment.objects, "totals", totals)
+    monkeypatch.setattr(inventory, "take", take)
     names = {name for name, _ in series(metrics.exposition()[0])}
     assert "fibo_streams_in_progress" in names
     assert "fibo_store_terms" not in names

@@ -72,14 +72,6 @@ def test_terms_lie_in_the_order_of_their_number() -> None:
         assert "INTEGER PRIMARY KEY" in cursor.fetchone()[3]
 
 
-def test_totals_are_over_all_segments() -> None:
-    assert set(Segment.objects.totals().values()) == {0}
-    segment().save()
-    segment(1, first_term=3, start_offset=6, length_bytes=10).save()
-    totals = {"segments": 2, "terms": 6, "bytes": 16, "digits": 10, "served": 0, "healed": 0}
-    assert Segment.objects.totals() == totals
-
-
 @pytest.mark.skipif(connection.vendor != "sqlite", reason="it is SQLite's")
 def test_sqlite_is_set_to_share() -> None:
     with connection.cursor() as cursor:

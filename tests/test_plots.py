@@ -6,14 +6,13 @@ from pathlib import Path
 import pytest
 from pytest_django.fixtures import Settings
 
-from sequence import build, coded, conf, plots
+from sequence import build, coded, conf, inventory, plots
 from sequence.coding import ZSTD
 from sequence.drawing import HEIGHT, WIDTH, Plot, Scale
 from sequence.models import Segment
 from sequence.plots import POINTS
 from sequence.text.format import FORMATS
-from sequence.text.layout import MOST_N
-from sequence.text.span import Span
+from sequence.text.layout import MOST_N, offset
 from tests import oracle
 
 COUNTS = [1, 2, 20, 3000, 100_000, MOST_N]
@@ -91,7 +90,7 @@ def test_coverage_shows_each_segment_in_each_form(data_dir: Path, settings: Sett
         build.build(segment)
     kept = coded.soon(2, FORMATS["csv"], ZSTD).result()
     assert kept
-    plot = plots.coverage()
+    plot = plots.coverage(inventory.take())
     spans = [build.stored(segment).span for segment in (0, 2)]  # type: ignore[union-attr]
     length = sum(span.length for span in spans)
     total = conf.layout().planned(2).span.stop
@@ -110,9 +109,9 @@ def test_coverage_shows_each_segment_in_each_form(data_dir: Path, settings: Sett
 def test_coverage_shows_what_was_ever_mended(data_dir: Path) -> None:
     for number in range(4):
         build.build(number)
-    assert "mended" not in [row[0] for row in plots.coverage().rows]
+    assert "mended" not in [row[0] for row in plots.coverage(inventory.take()).rows]
     Segment.objects.filter(number__in=(1, 2)).update(healed=1)
-    forms = {row[0]: row[1] for row in plots.coverage().rows}
+    forms = {row[0]: row[1] for row in plots.coverage(inventory.take()).rows}
     assert (forms["text"], forms["mended"]) == ("4", "2")
 
 
@@ -122,13 +121,15 @@ def test_coverage_of_an_empty_store_is_empty(
     data_dir: Path, settings: Settings, max_sn: int
 ) -> None:
     settings.FIBO_MAX_SN = max_sn
-    assert plots.coverage().bars == ()
-    assert plots.coverage().rows == [("text", "0", "0.0", "0", "0.0")]
+    assert plots.coverage(inventory.take()).bars == ()
+    assert plots.coverage(inventory.take()).rows == [("text", "0", "0.0", "0", "0.0")]
 
 
-def test_narrow_segments_are_drawn_together_and_wide_ones_apart() -> None:
-    runs = plots._runs
-    touching = [Span(n, n + 1) for n in range(10)]
-    assert list(runs(touching, 1)) == touching
-    assert list(runs(touching, 4)) == [Span(0, 4), Span(4, 8), Span(8, 10)]
-    assert list(runs([Span(0, 1), Span(2, 3)], 4)) == [Span(0, 1), Span(2, 3)]
+def test_narrow_segments_are_drawn_together_and_wide_ones_apart(settings: Settings) -> None:
+    across = Scale(offset(3000), WIDTH)
+    wide, narrow = (int(across.most * share / WIDTH) for share in (20, 0.3))
+    for segment_bytes, bars in ((wide, [10]), (narrow, range(1, 5))):
+        settings.FIBO_SEGMENT_BYTES = segment_bytes
+        assert len(list(plots._strip(across, list(range(10)), 0))) in bars
+    apart = [0, 1, 5]
+    assert len(list(plots._strip(across, apart, 0))) == 2

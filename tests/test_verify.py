@@ -84,12 +84,12 @@ DAMAGES: dict[str, tuple[Damage, str, str]] = {
     "another number": (
         lambda _: raw("UPDATE sequence_segment SET number = 103 WHERE number = 3"),
         "00000103.txt",
-        "The index has name 00000003.txt; it must be 00000103.txt.",
+        "The index has name '00000003.txt'; it must be 00000103.txt.",
     ),
     "another name": (
         lambda _: Segment.objects.filter(number=3).update(name="0000000Q.txt"),
         NAME,
-        "The index has name 0000000Q.txt; it must be 00000003.txt.",
+        "The index has name '0000000Q.txt'; it must be 00000003.txt.",
     ),
     "other checksums": (
         lambda _: Segment.objects.filter(number=3).update(block_checksums=b"1234"),

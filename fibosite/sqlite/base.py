@@ -3,6 +3,7 @@
 import os
 import sqlite3
 from contextlib import nullcontext, suppress
+from datetime import UTC
 from functools import cached_property
 from pathlib import Path
 from threading import Event, Lock
@@ -13,7 +14,7 @@ from urllib.parse import unquote, urlsplit
 from weakref import WeakSet
 
 from django.db import DatabaseError
-from django.db.backends.sqlite3 import base
+from django.db.backends.sqlite3 import base, operations
 from django.db.utils import DatabaseErrorWrapper
 
 
@@ -62,6 +63,25 @@ def _assert_writable(connection: sqlite3.Connection) -> None:
         if kind != sqlite3.SQLITE_BUSY:
             raise
     connection.execute(f"PRAGMA busy_timeout = {patience_ms}")
+
+
+def _text(value: bytes) -> str:
+    """The text, its bytes that are not UTF-8 as escapes."""
+    return value.decode(errors="backslashreplace")
+
+
+class DatabaseOperations(operations.DatabaseOperations):
+    """Django's, which read any value that a damaged row may hold."""
+
+    def convert_datetimefield_value(self, value: Any, expression: Any, connection: Any) -> Any:
+        """Return the time; or the value itself if it is none."""
+        try:
+            time = super().convert_datetimefield_value(value, expression, connection)
+            if time is not None:
+                time.astimezone(UTC)  # some have no such time, as year 9999 west of UTC
+            return time
+        except (AttributeError, OverflowError, TypeError, ValueError):
+            return value
 
 
 LOOK_EVERY_S = 1.0
@@ -133,7 +153,13 @@ class DatabaseWrapper(base.DatabaseWrapper):
     SQLite would go on with the deleted file for good. Who uses a connection finds out within a
     second, and after its transaction opens the file that has its name now. Who finds out also
     closes what threads without a request have kept open.
+
+    A value in SQLite has a type of its own, whatever its column's, and in a damaged file it may be
+    any. So reading never raises for a value: it gives what is there, and those who need another
+    type look at it (`models.Segment.faults`).
     """
+
+    ops_class = DatabaseOperations
 
     def __init__(self, *arguments: Any, **named: Any) -> None:
         super().__init__(*arguments, **named)
@@ -172,6 +198,14 @@ class DatabaseWrapper(base.DatabaseWrapper):
                 finally:
                     self.dec_thread_sharing()
 
+    def get_connection_params(self) -> dict[str, Any]:
+        """Return Django's, without the conversion by a column's declared type, which may raise.
+
+        The conversion by Django's field remains.
+        """
+        params: dict[str, Any] = super().get_connection_params()
+        return params | {"detect_types": 0}
+
     def get_new_connection(self, conn_params: dict[str, Any]) -> sqlite3.Connection:
         """Connect; raise OperationalError if it could only read.
 
@@ -200,6 +234,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
             connection: sqlite3.Connection = super().get_new_connection(
                 conn_params | {"factory": noted}
             )
+            connection.text_factory = _text
             if writable:
                 _assert_writable(connection)
             self._file, self._identity = file, file.opened_by(self, before)

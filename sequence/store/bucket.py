@@ -12,6 +12,7 @@ from urllib3.exceptions import HTTPError
 
 from sequence.errors import SegmentShort, StoreUnreachable
 from sequence.store.store import CHUNK_BYTES, LABEL, Segments, is_segment_name, read_label
+from sequence.text.layout import SEGMENT_SUFFIX
 from sequence.text.span import Span
 
 OUTAGE_S = 2.0
@@ -61,12 +62,19 @@ class SegmentBucket(Segments):
 
     def all_names(self) -> list[str]:
         """Return the names of all objects."""
+        return list(self._listed())
+
+    def lengths(self) -> dict[str, int]:
+        """Return the length in bytes of each plain segment by its name: a request a thousand."""
+        return {n: length for n, length in self._listed().items() if n.endswith(SEGMENT_SUFFIX)}
+
+    def _listed(self) -> dict[str, int]:
         with self._reached():
             pages = self._client.get_paginator("list_objects_v2").paginate(
                 Bucket=self._bucket, Prefix=self._key("")
             )
-            keys = [each["Key"] for page in pages for each in page.get("Contents", ())]
-        return [key.removeprefix(self._key("")) for key in keys]
+            objects = [each for page in pages for each in page.get("Contents", ())]
+        return {each["Key"].removeprefix(self._key("")): int(each["Size"]) for each in objects}
 
     def length(self, name: str) -> int | None:
         """How many bytes a segment has; None where there is none of that name."""

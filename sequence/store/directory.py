@@ -25,6 +25,7 @@ from sequence.store.store import (
     made_beside,
     read_label,
 )
+from sequence.text.layout import SEGMENT_SUFFIX
 from sequence.text.span import Span
 
 _sync_file_range = getattr(CDLL(None), "sync_file_range", None)
@@ -99,6 +100,17 @@ class SegmentDirectory(Store):
             return [path.name for path in self.path.iterdir()]
         except FileNotFoundError:
             return []
+
+    def lengths(self) -> dict[str, int]:
+        """Return the length in bytes of each plain segment by its name: of regular files only."""
+        found = {}
+        # A directory that is missing has none, and a file may go while it is looked at.
+        with suppress(FileNotFoundError), os.scandir(self.path) as files:
+            for file in files:
+                with suppress(FileNotFoundError):
+                    if file.name.endswith(SEGMENT_SUFFIX) and file.is_file(follow_symlinks=False):
+                        found[file.name] = file.stat(follow_symlinks=False).st_size
+        return found
 
     def publish(self, name: str, pieces: Iterable[bytes | memoryview]) -> int:
         """The length in bytes of the pieces, which are now on the disk, one after another.

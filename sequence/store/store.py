@@ -74,6 +74,10 @@ class Segments(ABC):
         return [name for name in self.all_names() if is_foreign(name)]
 
     @abstractmethod
+    def lengths(self) -> dict[str, int]:
+        """Return the length in bytes of each plain segment by its name, from one listing."""
+
+    @abstractmethod
     def length(self, name: str) -> int | None:
         """How many bytes a segment has; None where there is none of that name."""
 

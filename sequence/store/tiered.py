@@ -57,6 +57,10 @@ class TieredStore(Store):
         """Return the names of all that is in the bucket, or in the directory."""
         return sorted({*self._bucket.all_names(), *self._directory.all_names()})
 
+    def lengths(self) -> dict[str, int]:
+        """Return those in the bucket."""
+        return self._bucket.lengths()
+
     def length(self, name: str) -> int | None:
         """How many bytes it has in the bucket."""
         return self._bucket.length(name)

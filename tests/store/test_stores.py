@@ -39,6 +39,15 @@ def checksums(content: bytes) -> bytes:
     return summing.digest()
 
 
+def test_lengths_are_those_of_all_plain_segments(store: Segments) -> None:
+    assert store.lengths() == {}
+    store.publish(NAME, [b"01234", b"56789"])
+    store.publish("00000008.txt", [b"0"])
+    store.publish("00000008.csv.gzip-level1", [b"0"])
+    store.set_label("label")
+    assert store.lengths() == {NAME: 10, "00000008.txt": 1}
+
+
 @pytest.mark.parametrize("span", [(0, 0), (0, 1), (3, 10), (9, 10), (0, 10)])
 def test_a_span_is_read_exactly(store: Segments, span: tuple[int, int]) -> None:
     assert store.publish(NAME, [b"01234", memoryview(b"56789")]) == 10

@@ -2,8 +2,9 @@
 
 from typing import Any
 
+from sequence import build, inventory
 from sequence.management.sentences import StoreCommand
-from sequence.models import Segment
+from sequence.models import is_time
 
 ROW = "{:>8}  {:>13}  {:>13}  {:>15}  {:>15}  {:>20}  {}"
 
@@ -15,23 +16,42 @@ class Command(StoreCommand):
     is_report = True
 
     def handle(self, *_: Any, **__: Any) -> None:
-        """Prints a line a segment, and one for all."""
-        totals = Segment.objects.totals()
+        """Print a line a segment, what is wrong with it, and one line for all."""
         head = ("segment", "first term", "last term", "bytes", "digits", "offset", "made")
         self.stdout.write(ROW.format(*head))
-        for segment in Segment.objects.defer("block_checksums").iterator():
+        stored: dict[int, int] = {}
+        files, wrong = build.store().lengths(), inventory.strays().count()
+        for row in inventory.rows().order_by("number").iterator():
+            planned = inventory.planned(row)
             self.stdout.write(
                 ROW.format(
-                    segment.number,
-                    f"{segment.first_term:,}",
-                    f"{segment.last_term:,}",
-                    f"{segment.length_bytes:,}",
-                    f"{segment.digits:,}",
-                    f"{segment.start_offset:,}",
-                    f"{segment.created_at:%Y-%m-%d %H:%M:%S}",
+                    planned.number,
+                    f"{planned.first_term:,}",
+                    f"{planned.terms.stop - 1:,}",
+                    f"{planned.length_bytes:,}",
+                    f"{planned.length_bytes - planned.term_count:,}",
+                    f"{planned.start_offset:,}",
+                    f"{row.created_at:%Y-%m-%d %H:%M:%S}" if is_time(row.created_at) else "unknown",
                 )
             )
+            faults = inventory.faults(row, files.get(planned.name))
+            for sentence in faults:
+                self.stdout.write(f"{planned.name}: {sentence}")
+            if faults:
+                wrong += 1
+            else:
+                stored[planned.number] = planned.length_bytes
+        self._print_totals(stored, wrong)
+
+    def _print_totals(self, stored: dict[int, int], wrong: int) -> None:
+        runs, length_bytes = inventory.runs(stored), sum(stored.values())
+        terms = sum(inventory.terms_of(run, stored[run[-1]]).length for run in runs)
         self.stdout.write(
-            f"{totals['segments']:,} segments, {totals['terms']:,} terms, "
-            f"{totals['bytes']:,} bytes, {totals['digits']:,} digits."
+            f"{len(stored):,} segments, {terms:,} terms, "
+            f"{length_bytes:,} bytes, {length_bytes - terms:,} digits."
         )
+        if wrong:
+            self.stdout.write(
+                f"{wrong:,} rows more are wrong or without their file: "
+                "`manage.py verify --repair` repairs them."
+            )
