@@ -66,10 +66,13 @@ identity = .venv/bin/python -Ic 'import os, sys, pip, django, gunicorn; \
     print(os.path.realpath(sys.prefix), sys.implementation.cache_tag)'
 works = $(identity) 2>/dev/null | grep -qxFf - .venv/whole 2>/dev/null
 
-# Installs the requirements in the file $(1). The lock is held by every process that this starts: what
-# goes on installing after its `make` was killed ends before another begins.
+# One `make` at a time. The lock is held by every process that a line starts: what goes on installing
+# after its `make` was killed ends before another begins.
+lock = exec 9<Makefile && flock 9
+
+# Installs the requirements in the file $(1).
 define install
-	@exec 9<Makefile && flock 9; set -e; \
+	@$(lock); set -e; \
 	  $(works) || { rm -rf .venv; $(create); }; \
 	  rm -f .venv/whole; \
 	  .venv/bin/python -m pip install --quiet --disable-pip-version-check -r $(1); \
@@ -123,5 +126,4 @@ engines:
 
 # The manifest is written before all files are compressed.
 .static/whole: .venv/serve $(shell find sequence/static -type f 2>/dev/null)
-	$(MANAGE) collectstatic --no-input --clear --verbosity 0
-	@touch $@
+	@$(lock); $(MANAGE) collectstatic --no-input --clear --verbosity 0 && touch $@
