@@ -6,6 +6,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from secrets import token_urlsafe
 
 import pytest
 
@@ -119,7 +120,7 @@ def test_a_host_with_nothing_to_write_to_says_what_to_set(tmp_path: Path) -> Non
     found = run(
         [*IN_MOUNTS, NOTHING_WRITABLE, "sh", *gunicorn, "--bind=127.0.0.1:0"],
         tmp_path,
-        DJANGO_SECRET_KEY="x" * 60,
+        DJANGO_SECRET_KEY=token_urlsafe(64),
     )
     assert found.returncode == 1
     assert found.stderr == (
