@@ -85,11 +85,6 @@ def layout() -> Layout:
     return Layout(settings.FIBO_SEGMENT_BYTES, settings.FIBO_MAX_SN)
 
 
-def numbers() -> range:
-    """Return the numbers that segments can have: more terms than MAX_SN_LIMIT are never stored."""
-    return range(layout().segment_of(MAX_SN_LIMIT - 1) + 1)
-
-
 def data_dir() -> Path:
     """FIBO_DATA_DIR: where all is that is stored."""
     return Path(settings.FIBO_DATA_DIR)

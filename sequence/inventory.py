@@ -32,18 +32,18 @@ def rows() -> QuerySet[Segment]:
 
     Those are long; their length is `checksum_bytes`.
     """
-    found = Segment.objects.numbered(conf.numbers()).defer("block_checksums")
+    found = Segment.objects.numbered(conf.layout().possible).defer("block_checksums")
     return found.annotate(checksum_bytes=Length("block_checksums"))
 
 
 def numbers() -> list[int]:
     """Return the numbers that rows have, of those that segments can have."""
-    return list(Segment.objects.numbered(conf.numbers()).values_list("number", flat=True))
+    return list(Segment.objects.numbered(conf.layout().possible).values_list("number", flat=True))
 
 
 def strays() -> QuerySet[Segment]:
     """Return the rows that are of no segment: their number cannot be one."""
-    return Segment.objects.strays(conf.numbers())
+    return Segment.objects.strays(conf.layout().possible)
 
 
 def remove_strays() -> int:
@@ -133,7 +133,9 @@ def take() -> Inventory:
     files = store.lengths() if store.near is store else None
     inventory, served_times, healed_times = Inventory({}, [], [], 0, 0), 0, 0
     columns = ("number", "length_bytes", "served", "healed")
-    found = Segment.objects.numbered(conf.numbers()).order_by("number").values_list(*columns)
+    found = (
+        Segment.objects.numbered(conf.layout().possible).order_by("number").values_list(*columns)
+    )
     for number, length_bytes, served, healed in found.iterator():
         name = segment_name(number)
         if not models.is_count(length_bytes) or (

@@ -153,14 +153,14 @@ class Layout:
         return json.dumps({"layout_version": LAYOUT_VERSION, "segment_bytes": self.segment_bytes})
 
     @cached_property
-    def last_number(self) -> int:
-        """The number of the last segment that can be stored."""
-        return self.segment_of(MAX_TERMS - 1)
+    def possible(self) -> range:
+        """The numbers that segments can have."""
+        return range(self.segment_of(MAX_TERMS - 1) + 1)
 
     def is_name(self, name: str) -> bool:
         """Whether a segment can have the name, plain or coded."""
         number = segment_number(name)
-        return number is not None and number <= self.last_number
+        return number in self.possible
 
     def terms(self, number: int) -> Span:
         """All terms of a segment; empty if it lies within one long term."""
