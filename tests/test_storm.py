@@ -29,7 +29,7 @@ SEED = int(os.environ.get("STORM_SEED", "12"))
 
 PRECIOUS = "not the service's"
 
-PROCESSES, THREADS = 2, 4
+PROCESSES, THREADS = 2, 8
 ANSWERS_A_SECOND = 167
 """100,000 in ten minutes."""
 BREAKS_AFTER_S = 5
