@@ -122,6 +122,9 @@ class Client:
             retry = reply.headers.get("Retry-After", "")
             faults = [] if retry.isdigit() else ["503 without Retry-After"]
             self.tally.note(request, faults, "put off (503)")
+        elif reply.status > 499:
+            told = f"{reply.status} from {reply.headers['Server']}: {reply.body[:200]!r}"
+            self.tally.note(request, [told], "failed (500)")
         else:
             self.tally.note(request, right(reply), f"right ({reply.status})")
 
