@@ -77,14 +77,14 @@ class Client:
 
     def ask_until(self, end: float) -> None:
         """Asks until then."""
-        kinds = {
-            self.terms: 85,
-            self.term: 6,
+        kinds: dict[Callable[[], None], float] = {
+            self.terms: 90,
+            self.term: 5,
             self.value: 2,
-            self.page: 2,
-            self.service: 2,
-            self.vanish: 2,
-            self.read_slowly: 1,
+            self.page: 1,
+            self.service: 1,
+            self.vanish: 1,
+            self.read_slowly: 0.3,
         }
         while monotonic() < end:
             (act,) = self.rng.choices(list(kinds), list(kinds.values()))
@@ -122,6 +122,9 @@ class Client:
             retry = reply.headers.get("Retry-After", "")
             faults = [] if retry.isdigit() else ["503 without Retry-After"]
             self.tally.note(request, faults, "put off (503)")
+        elif reply.status > 499:
+            told = f"{reply.status} from {reply.headers['Server']}: {reply.body[:200]!r}"
+            self.tally.note(request, [told], "failed (500)")
         else:
             self.tally.note(request, right(reply), f"right ({reply.status})")
 

@@ -220,7 +220,7 @@ class Disk:
         node = Directory() if name == "mkdir" else self.node(path)
         assert node is not None, f"{name} of {path}, of which no call tells where it comes from"
         old = None if name in ("rename", "unlink", "rmdir") else node
-        new = {Path(other).name: node} if other else {}
+        new: dict[str, File | Directory | None] = {Path(other).name: node} if other else {}
         self._parent(Path(path)).change({Path(path).name: old} | new)
 
     def _parent(self, path: Path) -> Directory:

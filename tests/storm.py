@@ -234,8 +234,9 @@ class Storm:
     """Faults at random, by a seed, of a server and of its data directory."""
 
     def __init__(self, server: SmallServer, seed: int, precious: Path) -> None:
-        self.server, self.data_dir = server, server.data_dir
-        self.precious = precious
+        self.server = server
+        self.data_dir: Path = server.data_dir
+        self.precious: Path = precious
         self.old_index = (self.data_dir / "index.sqlite3").read_bytes()
         self.seed = seed
         self._own = threading.local()
