@@ -16,7 +16,7 @@ import pytest
 from django.contrib.auth.hashers import make_password
 from django.contrib.auth.models import Group, Permission, User
 from django.core.management import call_command
-from django.db import connections
+from django.db import DatabaseError, connections
 from django.test import Client
 from pytest_django.fixtures import Settings
 
@@ -217,6 +217,36 @@ def test_what_cannot_be_read_of_old_accounts_is_told_and_the_rest_is_kept(
     for table in lost:
         assert f"Of {table} in the damaged index not all could be read (" in caplog.text
     assert User.objects.create_superuser("operator").pk
+    # Others may read more of it.
+    assert own_index.with_name("damaged.sqlite3").exists()
+    index.restore()
+    assert own_index.with_name("damaged.sqlite3").exists()
+
+
+@pytest.mark.parametrize("spoiled", [b"no index at all " * 1000, b""], ids=["garbage", "empty"])
+def test_an_index_that_cannot_be_read_at_all_keeps_nobody_from_starting(
+    own_accounts: Path, own_index: Path, old_index: bytes, spoiled: bytes
+) -> None:
+    replace_index_only(own_index, spoiled)
+    accounts.prepare()
+    index.restore()
+    assert User.objects.create_superuser("operator").pk
+    assert index.fault() is None
+
+
+def test_an_old_index_that_is_locked_loses_no_account(
+    own_accounts: Path, own_index: Path, old_index: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = content(own_index)
+    options = connections["default"].settings_dict["OPTIONS"]
+    monkeypatch.setitem(options, "init_command", "PRAGMA busy_timeout=9")
+    with closing(sqlite3.connect(own_index, isolation_level=None)) as other:
+        other.execute("PRAGMA locking_mode = EXCLUSIVE")
+        other.execute("BEGIN EXCLUSIVE")
+        with pytest.raises(DatabaseError, match="locked"):
+            accounts.prepare()
+    accounts.prepare()
+    assert content(own_accounts) == before
 
 
 @pytest.fixture
