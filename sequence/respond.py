@@ -29,6 +29,7 @@ from sequence.protocol import query
 from sequence.protocol.answer import IMMUTABLE, Answer, Metadata, answer, strong_etag
 from sequence.protocol.negotiate import IDENTITY, media_type
 from sequence.protocol.ranges import MOST_RANGES
+from sequence.ratelimit import acquire
 from sequence.stream import primed, stream
 from sequence.text.format import PLAIN
 from sequence.text.layout import LAYOUT_VERSION, digit_count
@@ -169,7 +170,8 @@ def refused(request: HttpRequest, error: Exception) -> HttpResponse:
         if isinstance(error, DatabaseError) and accounts.failed(error):
             # Only the admin needs them: who asks is an operator.
             sentence = accounts.sentence(error)
-            log.error("%s", sentence)
+            if acquire("accounts"):
+                log.error("%s", sentence)
         else:
             # The cause is the operator's to see and to mend, and not the client's.
             log.error("%s failed.", request.path, exc_info=error)
