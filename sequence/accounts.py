@@ -108,7 +108,8 @@ def _move_out_of_index() -> None:
 
     A power cut in between copies them again, as long as there is no account.
     """
-    if not index_file.path().exists():
+    path = index_file.path()
+    if not path.exists() or not path.stat().st_size:
         return
     tables = {model._meta.db_table for model in _models()}
     index = connections[DEFAULT_DB_ALIAS]
