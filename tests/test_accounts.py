@@ -342,6 +342,17 @@ def test_commands_about_accounts_work_in_a_fresh_data_directory(
     assert with_index == (command[0] == "migrate")
 
 
+@pytest.mark.parametrize("app", ["auth", "admin", "contenttypes", "sessions"])
+def test_a_migration_that_ended_before_it_was_noted_is_completed(
+    own_accounts: Path, app: str
+) -> None:
+    call_command("migrate", app, "0001", database="accounts", verbosity=0)
+    with connections["accounts"].cursor() as cursor:
+        cursor.execute("DELETE FROM django_migrations WHERE app = %s AND name LIKE '0001%%'", [app])
+    accounts.prepare()
+    assert User.objects.create_superuser("operator").pk
+
+
 def test_what_is_committed_to_the_accounts_is_on_the_disk(tmp_path: Path) -> None:
     program = (
         "from django.db import connections\n"
