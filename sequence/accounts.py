@@ -108,20 +108,26 @@ def _move_out_of_index() -> None:
 
     A power cut in between copies them again, as long as there is no account.
     """
-    if not index_file.path().exists():
+    path = index_file.path()
+    if not path.exists() or not path.stat().st_size:
         return
     tables = {model._meta.db_table for model in _models()}
     index = connections[DEFAULT_DB_ALIAS]
     try:
         left = tables & set(index.introspection.table_names())
-    except DatabaseError:
-        left = tables  # perhaps: the index is damaged
+    except DatabaseError as error:
+        if not index_file.is_damage(error):
+            raise
+        left = tables  # perhaps
     finally:
         index.close()
     if left and not get_user_model().objects.exists():
-        _copy_from_index()
+        lost = _copy_from_index()
         # The models may have more permissions than they had then.
         call_command("migrate", database=_ALIAS, verbosity=0, interactive=False)
+        if lost:
+            index_file.set_aside()
+            return
     with suppress(DatabaseError), index.cursor() as cursor:
         # What is deleted is overwritten, so that no password's hash stays in the index.
         cursor.execute("PRAGMA secure_delete = ON")
@@ -133,10 +139,11 @@ def _move_out_of_index() -> None:
     index.close()
 
 
-def _copy_from_index() -> None:
-    """Copy what can be read of them, in one transaction, and log what cannot."""
+def _copy_from_index() -> dict[str, str]:
+    """Copy what can be read of them, in one transaction; log and return what cannot, and why."""
     lost: dict[str, str] = {}
     with (
+        connections[DEFAULT_DB_ALIAS].wrap_database_errors,
         _legible_index() as path,
         closing(sqlite3.connect(path)) as old,
         transaction.atomic(_ALIAS),
@@ -144,7 +151,9 @@ def _copy_from_index() -> None:
     ):
         # The tables of a schema are read although others are damaged.
         old.execute("PRAGMA writable_schema = ON")
-        for model in _models():
+        names = {name for (name,) in _rows(old, "sqlite_master", ["name"], lost)}
+        models = [model for model in _models() if model._meta.db_table in names]
+        for model in models:
             table = model._meta.db_table
             columns = [str(field.column) for field in model._meta.local_concrete_fields]
             values = ", ".join(["%s"] * len(columns))
@@ -162,9 +171,14 @@ def _copy_from_index() -> None:
             cursor.execute(f"DELETE FROM {table} WHERE rowid = %s", [row_id])  # noqa: S608
             lost.setdefault(table, "rows that belong to what was lost")
     ContentType.objects.clear_cache()
-    log.info("The accounts have moved from %s into %s.sqlite3.", path.name, _ALIAS)
+    if models:
+        log.info("The accounts have moved from %s into %s.sqlite3.", path.name, _ALIAS)
     for table, why in lost.items():
-        log.error("Of %s in the damaged index not all could be read (%s).", table, why)
+        log.error(
+            "Of %s in the damaged index not all could be read (%s); it is kept as %s.",
+            *(table, why, index_file.DAMAGED),
+        )
+    return lost
 
 
 def _rows(
@@ -179,6 +193,8 @@ def _rows(
                 rows[row_id] = tuple(row)
             break
         except sqlite3.DatabaseError as error:
+            if not index_file.is_damage(error):
+                raise
             lost[table] = str(error)
     return list(rows.values())
 

@@ -49,14 +49,15 @@ def fault(check: str) -> str | None:
     return None if found == ("ok",) else str(found[0] if found else "nothing")
 
 
-def is_damage(error: DatabaseError) -> bool:
+def is_damage(error: Exception) -> bool:
     """Whether SQLite says by the error that the file is damaged, or none of its own."""
     return kind(error) in _DAMAGES
 
 
-def kind(error: DatabaseError) -> int:
-    """Return SQLite's primary result code of the error."""
-    code: int = getattr(error.__cause__, "sqlite_errorcode", sqlite3.SQLITE_ERROR)
+def kind(error: Exception) -> int:
+    """Return SQLite's primary result code of the error, which is Django's or its own."""
+    cause = error.__cause__ if isinstance(error, DatabaseError) else error
+    code: int = getattr(cause, "sqlite_errorcode", sqlite3.SQLITE_ERROR)
     # The lower byte is the kind, the rest tells more of it.
     return code & 0xFF
 
@@ -81,6 +82,8 @@ def set_aside() -> Path:
     connection.close()
     index = path()
     aside = index.with_name(DAMAGED)
+    if not index.exists():
+        return aside
     for suffix in ("-wal", "-shm", ""):
         # Each of them anew: the log of another index would be taken for this one's.
         aside.with_name(aside.name + suffix).unlink(missing_ok=True)

@@ -8,7 +8,7 @@ each process. No thread waits: who is too early is told to come back.
 import secrets
 from collections import OrderedDict
 from hashlib import sha256
-from ipaddress import ip_network
+from ipaddress import ip_address, ip_network
 from math import ceil
 from threading import Lock
 from time import monotonic
@@ -132,11 +132,17 @@ def _salt(username: str) -> str:
 def _address(request: HttpRequest) -> str:
     """Return the client's address, told by a trusted proxy; of IPv6 what one customer has."""
     address = request.META.get("REMOTE_ADDR", "")
-    trusted = settings.FORWARDED_ALLOW_IPS
-    # A proxy on a socket in the file system has no address.
-    if not address or address in trusted or "*" in trusted:
+    if _is_trusted(address):
         address = request.headers.get("X-Forwarded-For", address).rpartition(",")[2].strip()
     try:
         return str(ip_network(f"{address}/{64 if ':' in address else 32}", strict=False))
     except ValueError:
         return ""
+
+
+def _is_trusted(peer: str) -> bool:
+    """Return whether it is a proxy of ours; one on a socket in the file system has no address."""
+    trusted = settings.FORWARDED_ALLOW_IPS
+    if not peer or "*" in trusted:
+        return True
+    return any(ip_address(peer) in ip_network(network) for network in trusted)

@@ -170,7 +170,7 @@ def refused(request: HttpRequest, error: Exception) -> HttpResponse:
         if isinstance(error, DatabaseError) and accounts.failed(error):
             # Only the admin needs them: who asks is an operator.
             sentence = accounts.sentence(error)
-            if acquire(sentence):
+            if acquire("accounts"):
                 log.error("%s", sentence)
         else:
             # The cause is the operator's to see and to mend, and not the client's.

@@ -16,7 +16,7 @@ import pytest
 from django.contrib.auth.hashers import make_password
 from django.contrib.auth.models import Group, Permission, User
 from django.core.management import call_command
-from django.db import connections
+from django.db import DatabaseError, connections
 from django.test import Client
 from pytest_django.fixtures import Settings
 
@@ -143,6 +143,10 @@ def test_no_hash_of_a_password_stays_in_the_index(
     ]
 
 
+class Ended(BaseException):
+    """As if the process had been killed."""
+
+
 def test_a_move_that_ends_at_any_table_is_begun_again(
     own_accounts: Path, own_index: Path, old_index: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -152,16 +156,16 @@ def test_a_move_that_ends_at_any_table_is_begun_again(
         nonlocal left
         left -= 1
         if left < 0:
-            raise KeyboardInterrupt
+            raise Ended
         return rows(*arguments)  # type: ignore[arg-type]
 
     monkeypatch.setattr(accounts, "_rows", ends)
-    for times in range(len(before)):
-        left = times
-        with pytest.raises(KeyboardInterrupt):
+    # The tables' names are read first.
+    for left in range(1 + len(before)):  # noqa: B007
+        with pytest.raises(Ended):
             accounts.prepare()
         assert not User.objects.exists()
-    left = len(before)
+    left = 1 + len(before)
     accounts.prepare()
     assert content(own_accounts) == before
 
@@ -217,6 +221,36 @@ def test_what_cannot_be_read_of_old_accounts_is_told_and_the_rest_is_kept(
     for table in lost:
         assert f"Of {table} in the damaged index not all could be read (" in caplog.text
     assert User.objects.create_superuser("operator").pk
+    # Others may read more of it.
+    assert own_index.with_name("damaged.sqlite3").exists()
+    index.restore()
+    assert own_index.with_name("damaged.sqlite3").exists()
+
+
+@pytest.mark.parametrize("spoiled", [b"no index at all " * 1000, b""], ids=["garbage", "empty"])
+def test_an_index_that_cannot_be_read_at_all_keeps_nobody_from_starting(
+    own_accounts: Path, own_index: Path, old_index: bytes, spoiled: bytes
+) -> None:
+    replace_index_only(own_index, spoiled)
+    accounts.prepare()
+    index.restore()
+    assert User.objects.create_superuser("operator").pk
+    assert index.fault() is None
+
+
+def test_an_old_index_that_is_locked_loses_no_account(
+    own_accounts: Path, own_index: Path, old_index: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = content(own_index)
+    options = connections["default"].settings_dict["OPTIONS"]
+    monkeypatch.setitem(options, "init_command", "PRAGMA busy_timeout=9")
+    with closing(sqlite3.connect(own_index, isolation_level=None)) as other:
+        other.execute("PRAGMA locking_mode = EXCLUSIVE")
+        other.execute("BEGIN EXCLUSIVE")
+        with pytest.raises(DatabaseError, match="locked"):
+            accounts.prepare()
+    accounts.prepare()
+    assert content(own_accounts) == before
 
 
 @pytest.fixture
@@ -308,6 +342,17 @@ def test_commands_about_accounts_work_in_a_fresh_data_directory(
     assert with_index == (command[0] == "migrate")
 
 
+@pytest.mark.parametrize("app", ["auth", "admin", "contenttypes", "sessions"])
+def test_a_migration_that_ended_before_it_was_noted_is_completed(
+    own_accounts: Path, app: str
+) -> None:
+    call_command("migrate", app, "0001", database="accounts", verbosity=0)
+    with connections["accounts"].cursor() as cursor:
+        cursor.execute("DELETE FROM django_migrations WHERE app = %s AND name LIKE '0001%%'", [app])
+    accounts.prepare()
+    assert User.objects.create_superuser("operator").pk
+
+
 def test_what_is_committed_to_the_accounts_is_on_the_disk(tmp_path: Path) -> None:
     program = (
         "from django.db import connections\n"
@@ -364,7 +409,7 @@ def test_a_read_only_data_directory_serves_and_lets_nobody_in(tmp_path: Path) ->
     done = subprocess.run(
         [*read_only, "sh", sys.executable, "-c", program],
         cwd=ROOT,
-        env=environment(data_dir, DJANGO_SECRET_KEY="x" * 50),
+        env=environment(data_dir),
         capture_output=True,
         text=True,
         check=False,

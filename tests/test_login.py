@@ -133,8 +133,8 @@ def test_the_address_is_the_clients(peer: str, forwarded: str, expected: str) ->
     assert login._address(request) == expected
 
 
-def test_a_proxy_elsewhere_is_believed_if_it_is_named(settings: Settings) -> None:
-    settings.FORWARDED_ALLOW_IPS = [OTHER]
+def test_a_proxy_elsewhere_is_believed_if_its_network_is_named(settings: Settings) -> None:
+    settings.FORWARDED_ALLOW_IPS = ["10.0.0.7", f"{OTHER[:-1]}0/24"]
     headers: dict[str, Any] = {"REMOTE_ADDR": OTHER, "HTTP_X_FORWARDED_FOR": "203.0.113.9"}
     request = Client().get(LOGIN, **headers).wsgi_request
     assert login._address(request) == "203.0.113.9/32"

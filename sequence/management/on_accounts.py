@@ -3,8 +3,9 @@
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandParser
+from django.db import DEFAULT_DB_ALIAS
 
-from sequence import accounts
+from sequence import accounts, index
 from sequence.management.sentences import errors_as_sentences
 
 
@@ -22,5 +23,7 @@ class OnAccounts(BaseCommand):
     def handle(self, *arguments: Any, **options: Any) -> str | None:
         """Do as Django does, after the tables were built if they are missing."""
         with errors_as_sentences():
+            if accounts.alias() == DEFAULT_DB_ALIAS:
+                index.restore()  # which has their tables too
             accounts.prepare()
             return super().handle(*arguments, **options)

@@ -15,7 +15,9 @@ class Command(migrate.Command):
     def add_arguments(self, parser: CommandParser) -> None:
         """Add Django's, of which --database is each one if it is not given."""
         super().add_arguments(parser)
-        parser.set_defaults(database=None)
+        # Django commits the tables of a migration before it notes that they are there: what ends
+        # in between is completed by taking tables that an initial migration builds as built.
+        parser.set_defaults(database=None, fake_initial=True)
 
     def get_check_kwargs(self, options: dict[str, Any]) -> Any:
         """Return Django's arguments of its checks."""
