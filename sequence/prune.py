@@ -80,7 +80,7 @@ def prune(found: list[Surplus]) -> Generator[Surplus]:
                     yield each
             store.sync()
     if found and connection.vendor == "sqlite":
-        with failures.about("The index"), connection.cursor() as cursor:
+        with failures.about("What the index needs no more"), connection.cursor() as cursor:
             cursor.execute("VACUUM")
             cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     failures.raise_if_any()

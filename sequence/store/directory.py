@@ -48,13 +48,14 @@ class SegmentDirectory(Store):
         """
         try:
             os.scandir(self.path).close()
-        except (FileNotFoundError, NotADirectoryError):
+        except (FileNotFoundError, NotADirectoryError) as error:
             if self.path.is_symlink():
                 what = f"is a link to {self.path.readlink()}, which is no directory"
                 remedy = "mount its disk or remove the link"
                 raise NotStoreDirectory(str(self.path), what, remedy) from None
-            if self.path.is_file():
-                raise NotStoreDirectory(str(self.path), "is a file", "move it away") from None
+            if isinstance(error, NotADirectoryError):
+                what = f"is {_kind(self.path.stat().st_mode)}"
+                raise NotStoreDirectory(str(self.path), what, "move it away") from None
         except OSError as error:
             what = f"cannot be read ({error.strerror})"
             remedy = "make it readable for the user of the service"
@@ -278,8 +279,8 @@ def _is_irregular(path: Path) -> bool:
 
 def _kind(mode: int) -> str:
     """Say what a file of that mode is."""
-    if stat.S_ISDIR(mode):
-        return "a directory"
+    if stat.S_ISDIR(mode) or stat.S_ISREG(mode):
+        return "a directory" if stat.S_ISDIR(mode) else "a file"
     return "a symbolic link" if stat.S_ISLNK(mode) else "a FIFO, socket or device"
 
 

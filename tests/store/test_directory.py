@@ -217,11 +217,12 @@ def test_builders_that_meet_a_link_in_the_place_of_their_lock_take_turns(
     ("make", "why"),
     [
         (lambda path: path.write_text(""), "is a file; it must be a directory: move it away"),
+        (os.mkfifo, "is a FIFO, socket or device; it must be a directory: move it away"),
         (lambda path: path.symlink_to("/nowhere"), "is a link to /nowhere, which is no directory"),
         (lambda path: path.symlink_to("/etc/passwd"), "is a link to /etc/passwd, which is no dire"),
         (lambda path: path.symlink_to(path), "cannot be read (Too many levels of symbolic links)"),
     ],
-    ids=["a file", "a disk that is not mounted", "a link to a file", "a loop"],
+    ids=["a file", "a FIFO", "a disk that is not mounted", "a link to a file", "a loop"],
 )
 def test_what_is_no_directory_is_told_in_a_sentence(
     store: SegmentDirectory, make: Callable[[Path], object], why: str
