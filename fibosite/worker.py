@@ -2,6 +2,7 @@
 
 import errno
 import socket
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from time import monotonic
 from typing import Any
@@ -21,13 +22,23 @@ MAX_UNREAD_BYTES = 16 * 1024 * 1024
 RequestParser.mesg_class = Request
 
 
+class PatientPool(ThreadPoolExecutor):
+    """A thread pool that goes on with the threads it has if no more can be started."""
+
+    def _adjust_thread_count(self) -> None:
+        # What is submitted is in the queue by then, and the threads that there are take it.
+        with suppress(RuntimeError, MemoryError):
+            super()._adjust_thread_count()
+
+
 class ThreadWorker(gthread.ThreadWorker):  # type: ignore[misc]
-    """gthread, but for four things that gunicorn 27.0.1 does.
+    """gthread, but for five things that gunicorn 27.0.1 does.
 
     It accepts connections when all threads are held: they wait beside another process that is
     idle. It waits for ever for the rest of a request that has begun. Its main thread, which
-    accepts, waits up to 2 s for each client that does not close its end. And when accept() fails
-    for want of a descriptor the worker ends, and all of its streams with it.
+    accepts, waits up to 2 s for each client that does not close its end. And when no connection can
+    be accepted, as descriptors are short, or no thread started, the worker ends, and all of its
+    streams with it.
     """
 
     def __init__(self, *args: Any, **options: Any) -> None:
@@ -35,6 +46,10 @@ class ThreadWorker(gthread.ThreadWorker):  # type: ignore[misc]
         self.resume_at = 0.0
         # Of connections whose request is still arriving.
         self.due: dict[gthread.TConn, float] = {}
+
+    def get_thread_pool(self) -> ThreadPoolExecutor:
+        """The threads that answer requests."""
+        return PatientPool(self.cfg.threads)
 
     def set_accept_enabled(self, enabled: bool) -> None:
         """Accepts or not; not, whoever asks, while all threads are held or after EMFILE."""
@@ -47,7 +62,7 @@ class ThreadWorker(gthread.ThreadWorker):  # type: ignore[misc]
         try:
             super().accept(listener)
         except OSError as error:
-            if error.errno not in (errno.EMFILE, errno.ENFILE):
+            if error.errno not in (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM):
                 raise
             if acquire("accept"):
                 self.log.warning("No connection was accepted: %s.", error.strerror)

@@ -148,7 +148,7 @@ class SegmentAdmin(ReadOnlyAdmin):
         return redirect("admin:sequence_segment_changelist")
 
     def _tell_populated(
-        self, request: HttpRequest, upto: int, building: Future[list[Segment]]
+        self, request: HttpRequest, upto: int, building: Future[list[Segment] | None]
     ) -> None:
         try:
             built = building.result(PATIENCE_S)
@@ -157,6 +157,9 @@ class SegmentAdmin(ReadOnlyAdmin):
             messages.info(
                 request, f"{left:,} segments are still to be built; this page shows those that are."
             )
+            return
+        if built is None:
+            messages.error(request, "Populating cannot begin now: no thread can be started.")
         else:
             length_bytes = sum(segment.length_bytes for segment in built)
             messages.success(

@@ -25,12 +25,19 @@ class Background:
         self._asking = threading.Lock()
         self.stopped = False
 
-    def soon(self, name: str, make: Callable[[], Made]) -> Future[Made]:
-        """What `make` makes under that name, when it has been made."""
+    def soon(self, name: str, make: Callable[[], Made]) -> Future[Made | None]:
+        """Return what `make` makes under that name, when it has been made.
+
+        At once None if it cannot be begun: the process ends, or no thread can be started.
+        """
         with self._asking:
             if name in self._under_way:
                 return self._under_way[name]
-            future = self._under_way[name] = self._pool.submit(in_thread, make)
+            try:
+                future: Future[Made | None] = self._pool.submit(in_thread, make)
+            except RuntimeError:
+                return at_once(None)
+            self._under_way[name] = future
         future.add_done_callback(lambda _: self._under_way.pop(name))
         return future
 

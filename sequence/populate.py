@@ -31,7 +31,7 @@ def missing(upto: int) -> list[int]:
 populating = Background(1, "populate")
 
 
-def soon(upto: int) -> Future[list[Segment]]:
+def soon(upto: int) -> Future[list[Segment] | None]:
     """The segments that are then built for the first `upto` terms, apart from those clients await.
 
     Goes on until all of them are stored, or the process ends.

@@ -105,7 +105,7 @@ def public(view: View) -> View:
                 raise MethodNotAllowed(str(request.method), METHODS)
             else:
                 response = view(request, **captured)
-        except (FiboError, OSError, DatabaseError) as error:
+        except (FiboError, OSError, DatabaseError, MemoryError) as error:
             response = refused(request, error)
         if request.method == "HEAD" and isinstance(response, HttpResponse):
             strip(response)
@@ -175,7 +175,7 @@ def refused(request: HttpRequest, error: Exception) -> HttpResponse:
         else:
             # The cause is the operator's to see and to mend, and not the client's.
             if acquire(type(error).__name__):
-                log.error("%s failed.", request.path, exc_info=error)
+                log.error("%s failed: %s: %s", request.path, type(error).__name__, error)
             sentence = "The store cannot answer this now; please try again."
         response = refusal(request, 503, sentence)
         response.headers["Retry-After"] = str(RETRY_AFTER_S)

@@ -2,10 +2,8 @@
 
 import threading
 from collections import Counter
-from contextlib import suppress
 from datetime import datetime
 
-from django.db import DataError, IntegrityError, transaction
 from django.utils.timezone import now
 
 from sequence.background import in_thread
@@ -40,9 +38,7 @@ def write() -> None:
                 more: dict[str, object] = {name: counted(name, n) for name, n in noted.items()}
                 if number in served_at:
                     more["served_at"] = served_at[number]
-                # A row that was altered to what cannot be counted keeps no other from it.
-                with suppress(IntegrityError, DataError), transaction.atomic():
-                    Segment.objects.filter(number=number).update(**more)
+                Segment.objects.filter(number=number).update(**more)
 
 
 def write_now_and_then() -> None:

@@ -160,7 +160,8 @@ class Layout:
     def is_name(self, name: str) -> bool:
         """Whether a segment can have the name, plain or coded."""
         number = segment_number(name)
-        return number in self.possible
+        # None in a range is looked for one by one.
+        return number is not None and number in self.possible
 
     def terms(self, number: int) -> Span:
         """All terms of a segment; empty if it lies within one long term."""
