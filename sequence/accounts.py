@@ -116,7 +116,8 @@ def _move_out_of_index() -> None:
     try:
         left = tables & set(index.introspection.table_names())
     except DatabaseError as error:
-        if not index_file.is_damage(error):
+        # One that cannot be written to may have them too: so says SQLite of a damaged header.
+        if not (index_file.is_damage(error) or index_file.kind(error) == sqlite3.SQLITE_READONLY):
             raise
         left = tables  # perhaps
     finally:

@@ -183,6 +183,14 @@ class DatabaseWrapper(base.DatabaseWrapper):
             self.close()
         super().ensure_connection()
 
+    def get_autocommit(self) -> bool:
+        """Return whether it commits at once; Django asks before and after each request.
+
+        Without connecting anew, as Django's own does: a request that needs no database must not
+        fail as one cannot be opened.
+        """
+        return bool(self.autocommit if self.connection else super().get_autocommit())
+
     def close_if_unusable_or_obsolete(self) -> None:
         """Do as Django does, before and after each request: its thread does not use it then."""
         super().close_if_unusable_or_obsolete()
