@@ -98,8 +98,11 @@ def littered(suffix: str, make: Callable[[Path, "Storm"], object]) -> Callable[[
     """The fault that something is in the place of what builders write or lock."""
 
     def act(storm: "Storm") -> None:
-        path = a_segment(storm)
-        make(path.with_name(path.name + suffix), storm)
+        segment = a_segment(storm)
+        path = segment.with_name(segment.name + suffix)
+        # What the storm has put there before would be followed, if it is a link.
+        path.unlink(missing_ok=True)
+        make(path, storm)
 
     return act
 
