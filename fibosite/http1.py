@@ -145,7 +145,10 @@ def is_clients(error: Exception) -> bool:
 def refusal(error: Exception, method: str | None) -> bytes:
     """Return the response to a request that never reached the application, or failed there."""
     status, reason = _STATUSES.get(type(error), (400, "Bad Request"))
-    if not is_clients(error):
+    if isinstance(error, MemoryError):
+        status, reason = 503, "Service Unavailable"
+        sentence = "The service has too little memory for this now; please try again."
+    elif not is_clients(error):
         status, reason = 500, "Internal Server Error"
         sentence = "The server made an error; it has been logged."
     elif isinstance(error, errors.LimitRequestLine):
@@ -168,5 +171,6 @@ def refusal(error: Exception, method: str | None) -> bytes:
         f"Content-Length: {len(body)}",
         "Cache-Control: no-store",
         "X-Content-Type-Options: nosniff",
+        *(["Retry-After: 5"] if status == 503 else []),
     )
     return "\r\n".join((*head, "", "" if method == "HEAD" else body)).encode("latin-1")

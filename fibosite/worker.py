@@ -100,6 +100,9 @@ class ThreadWorker(gthread.ThreadWorker):  # type: ignore[misc]
         """Answer a request that did not reach the application, or that raised in it."""
         if is_clients(exc):
             self.log.debug("A request of %s was refused: %s", addr, exc)
+        elif isinstance(exc, MemoryError):
+            if acquire("memory"):
+                self.log.error("Memory is short: %s.", exc)
         else:
             self.log.error("A request of %s failed.", addr, exc_info=exc)
         request = req or getattr(exc, "request", None)

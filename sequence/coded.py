@@ -7,6 +7,8 @@ from contextlib import nullcontext
 from functools import partial
 from sys import maxsize
 
+from zstandard import ZstdError
+
 from sequence import budget, build, conf, healing
 from sequence.background import Background, at_once
 from sequence.coding import CODINGS, Coding, crc32
@@ -38,11 +40,15 @@ class CheckedCoder:
 
     def code(self, chunks: Iterable[bytes]) -> Iterator[bytes]:
         """The coded form of the chunks, as one piece, in chunks."""
-        for chunk in chunks:
-            self.crc32 = crc32(chunk, self.crc32)
-            if coded := self._coder.compress(chunk):
-                yield coded
-        yield self._coder.flush()
+        try:
+            for chunk in chunks:
+                self.crc32 = crc32(chunk, self.crc32)
+                if coded := self._coder.compress(chunk):
+                    yield coded
+            yield self._coder.flush()
+        except ZstdError as error:
+            # Nothing else can be wrong with a text that is to be coded.
+            raise MemoryError(str(error)) from error
 
 
 def offered() -> list[Coding]:
