@@ -132,10 +132,12 @@ def old_index(storm: "Storm") -> None:
 
 def full_disk(storm: "Storm") -> None:
     """Fills the disk for a while."""
-    with suppress(AssertionError):  # somebody took room, or gave it, at the same moment
-        fill(storm.data_dir)
-    storm.for_a_while()
-    (storm.data_dir / "ballast").unlink()
+    try:
+        with suppress(AssertionError, OSError):  # somebody took room, or gave it, at that moment
+            fill(storm.data_dir)
+        storm.for_a_while()
+    finally:
+        (storm.data_dir / "ballast").unlink()
 
 
 def read_only_disk(storm: "Storm") -> None:
