@@ -104,7 +104,7 @@ class Client:
     asking: object = None
 
     def reply(self, request: Request) -> Reply:
-        """The answer; asked once more if a connection that was kept had been closed meanwhile."""
+        """Return the answer; ask once more if the kept-alive connection was closed in between."""
         self.asking = request
         kept = self.connection.sock is not None
         try:

@@ -97,7 +97,7 @@ class Directory:
     synced: dict[str, "File | Directory"] = field(default_factory=dict)
     current: dict[str, "File | Directory"] = field(default_factory=dict)
     pending: list[dict[str, "File | Directory | None"]] = field(default_factory=list)
-    """What each call made of names: a file or a directory, or None where it took one away."""
+    """What each call made of names: a file or a directory, or None if it removed one."""
 
     def change(self, names: dict[str, "File | Directory | None"]) -> None:
         """Gives these names to these, at once."""

@@ -33,7 +33,7 @@ SALT = "0123456789abcdef"
 
 @pytest.fixture
 def own_accounts(own_index: Path) -> Iterator[Path]:
-    """An accounts' database of this test's own, where the service has it, which is missing yet."""
+    """The path of a database of accounts of this test's own, which does not exist yet."""
     connection = connections["accounts"]
     connection.close()
     kept = connection.settings_dict["NAME"]

@@ -1,4 +1,4 @@
-"""An index that is missing, empty or damaged is made anew."""
+"""An index that is missing, empty or damaged is rebuilt."""
 
 import sqlite3
 from collections.abc import Callable

@@ -78,7 +78,7 @@ def unexplained(storm: Storm, tallies: list[Tally]) -> list[str]:
 def held(server: SmallServer) -> int:
     """How many sockets the workers hold that are no listeners, and how many segments."""
     count = 0
-    # One that ends meanwhile holds nothing.
+    # A worker that has ended holds nothing.
     with suppress(FileNotFoundError, psutil.NoSuchProcess):
         for worker in server.workers:
             for descriptor in Path(f"/proc/{worker.pid}/fd").iterdir():
