@@ -12,7 +12,7 @@ from django.db.models.functions import Now
 from procrastinate.contrib.django.models import ProcrastinateJob, ProcrastinateWorker
 from procrastinate.exceptions import AlreadyEnqueued
 
-from sequence import conf, index, models
+from sequence import conf, index
 from sequence.errors import JobsFailed
 from sequence.models import Segment
 from sequence.tasks import build_segment
@@ -31,15 +31,15 @@ def populate(numbers: list[int], say: Callable[[str], None]) -> Generator[Segmen
     Can be stopped at any time: the workers go on. `say` is given what whoever waits should know.
     Raises JobsFailed where the workers have given one up, and DatabaseError.
     """
-    # Rows of what is missing would be taken for what the workers store.
-    models.remove(Segment.objects.filter(number__in=numbers))
     left, given_up = set(numbers), set(_jobs("failed").values_list("id", flat=True))
     told = False
+    # Before any row is looked at: that of a segment whose file is gone is right again only after.
+    queue(numbers)
     while left:
         # In this order: what is no longer queued has failed, or has its row.
         queued = _numbers(_jobs("todo", "doing"))
         failed = _numbers(_jobs("failed").exclude(id__in=given_up))
-        for segment in _stored(left):
+        for segment in _stored(left - queued):
             left.remove(segment.number)
             yield segment
         # The others are waited for.
@@ -81,6 +81,8 @@ def _numbers(jobs: "QuerySet[Any]") -> set[int]:
 
 def _stored(numbers: set[int]) -> list[Segment]:
     """Those of the segments that are stored."""
+    if not numbers:
+        return []
     among = Segment.objects.filter(number__gte=min(numbers), number__lte=max(numbers))
     plan = conf.layout()
     return [

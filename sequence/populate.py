@@ -19,7 +19,9 @@ def missing(upto: int) -> list[int]:
     A row that is wrong, or without its file, stores nothing. Those for which there is no room are
     left out.
     """
-    files, rows = build.store().lengths(), {row.number: row for row in inventory.rows()}
+    # The rows first: what is stored in between has its file by then.
+    rows = {row.number: row for row in inventory.rows()}
+    files = build.store().lengths()
     needed = takewhile(budget.keeps, conf.layout().numbers(Span(0, upto)))
     return [
         number

@@ -92,4 +92,4 @@ class Command(StoreCommand):
         # What it needs is installed only where there is a DATABASE_URL.
         from sequence import distribute
 
-        return distribute.populate(numbers, partial(tqdm.write, file=self.stderr))
+        return distribute.populate(numbers, partial(tqdm.write, file=self._errors))

@@ -20,8 +20,10 @@ class Command(StoreCommand):
         head = ("segment", "first term", "last term", "bytes", "digits", "offset", "made")
         self.stdout.write(ROW.format(*head))
         stored: dict[int, int] = {}
-        files, wrong = build.store().lengths(), inventory.strays().count()
-        for row in inventory.rows().order_by("number").iterator():
+        # The rows first: what is stored in between has its file by then.
+        rows, wrong = list(inventory.rows().order_by("number")), inventory.strays().count()
+        files = build.store().lengths()
+        for row in rows:
             planned = inventory.planned(row)
             self.stdout.write(
                 ROW.format(
