@@ -145,7 +145,8 @@ def test_five_hundred_flipped_bits_in_the_index_are_found_or_harmless(
         replace_index(own_index, flipped(right, bit))
         found = findings()
         pages = told(operator)
-        assert {status for status, _ in pages} <= {200, 302}, bit
+        # 503 as long as the index cannot be read; it is being rebuilt then.
+        assert {status for status, _ in pages} <= {200, 302, 503}, bit
         # An operator who is logged out is told nothing wrong.
         tells_wrong = any(
             now[0] == 200 and now != before for now, before in zip(pages, shown, strict=True)
