@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
 
+from sequence import conf
 from sequence.text.compute import compute_bytes
 from sequence.text.layout import Layout, segment_name
 from sequence.text.span import Span
@@ -115,7 +116,7 @@ class Store:
         """Its segments by their final names, each of which is complete and right."""
         found = sorted(self.segments.glob("*.txt"))
         for path in found:
-            span = Layout(self.segment_bytes).planned(int(path.stem)).span
+            span = Layout(self.segment_bytes, conf.MAX_SN).planned(int(path.stem)).span
             assert path.read_bytes() == b"".join(compute_bytes(span)), path
         return found
 
