@@ -38,8 +38,9 @@ export FIBO_DATA_DIR=/mnt
 mount -t tmpfs -o ro none /dev/shm
 mount --bind "$PWD" "$PWD"
 mount -o remount,bind,ro "$PWD"
+mount --bind /tmp /tmp
+mount -o remount,bind,ro /tmp
 cd "$PWD"
-mount -t tmpfs -o ro none /tmp
 mount -o remount,bind,ro /
 exec "$@"
 """
