@@ -15,6 +15,12 @@ TRIED_EVERY = 16
 """One copy in so many comes from the slower source, which may have become the faster one."""
 
 
+FETCHED_FROM_TERM = 3_000_000
+"""From about there on fetching is faster (benchmarks/fetch_or_compute.py: computing takes a third
+of its time at a million terms, twice as long at ten). It decides until fetching was measured: no
+client is to wait for a silent object store only because the process that it asks is new."""
+
+
 class Pace:
     """How long a byte takes from one source, of late."""
 
@@ -57,6 +63,8 @@ def computing(number: int) -> Pace:
 def is_fetched(number: int) -> bool:
     """Whether to fetch what a client waits for, as that has been faster than to compute it."""
     if conf.fetch() == conf.AUTO:
+        if not fetching.seconds_a_byte:
+            return conf.layout().planned(number).first_term >= FETCHED_FROM_TERM
         return fetching.seconds_a_byte < computing(number).seconds_a_byte
     return conf.fetch() == conf.ALWAYS
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 import pytest
 from pytest_django.fixtures import Settings
 
-from sequence import pace
+from sequence import conf, pace
 from sequence.pace import Pace
 
 
@@ -75,3 +75,12 @@ def test_the_operator_may_have_chosen(settings: Settings, fetch: str, fetched: b
     settings.FIBO_FETCH = fetch
     assert pace.is_fetched(1) == fetched
     assert {pace.copy_is_fetched(1) for _ in range(2 * pace.TRIED_EVERY)} == {fetched}
+
+
+def test_what_was_never_fetched_is_computed_unless_it_lies_far_out(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings.FIBO_FETCH, settings.FIBO_SEGMENT_BYTES = "auto", conf.SEGMENT_BYTES
+    monkeypatch.setattr(pace, "fetching", pace.Pace())
+    near, far = (conf.layout().segment_of(n) for n in (100_000, 2 * pace.FETCHED_FROM_TERM))
+    assert [pace.is_fetched(number) for number in (near, far)] == [False, True]
