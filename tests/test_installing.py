@@ -32,11 +32,15 @@ for each in distributions():
 """
 
 
+def without_make() -> dict[str, str]:
+    """The environment without what a `make` that runs the tests tells its own children."""
+    return {name: value for name, value in os.environ.items() if not name.startswith("MAKE")}
+
+
 def begin(clone: Path, *words: str, **options: Any) -> "subprocess.Popen[Any]":
     """Start a `make install` in a process group of its own; what it prints goes into a log."""
-    own = {name: value for name, value in os.environ.items() if not name.startswith("MAKE")}
     # Python compiles what it imports; of 8 s of CPU that leaves 3.
-    own["PIP_NO_COMPILE"] = "1"
+    own = without_make() | {"PIP_NO_COMPILE": "1"}
     with clone.with_name("log").open("w") as log:
         return subprocess.Popen(
             [*words, "make", "install"],
@@ -165,7 +169,7 @@ def test_make_serve_says_which_setting_makes_no_sense(clone: Path, name: str) ->
     found = subprocess.run(
         ["make", "serve"],  # noqa: S607
         cwd=clone,
-        env=os.environ | {name: "x"},
+        env=without_make() | {name: "x"},
         capture_output=True,
         text=True,
         check=False,

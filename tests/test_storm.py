@@ -20,7 +20,7 @@ import psutil
 import pytest
 
 from sequence.store.store import made_beside
-from sequence.text.layout import segment_number
+from sequence.text.layout import Layout
 from tests.comparing import Tally, ask_by_threads, met, some_windows
 from tests.conftest import manage, soon
 from tests.faults import Injected, disk
@@ -177,9 +177,10 @@ def look_at_data(findings: Findings, data_dir: Path) -> None:
         assert verified.returncode == 0, (verified.stdout + verified.stderr)[-2000:]
     with findings.checking("what builders left behind"):
         names = (path.name for path in (data_dir / "segments").iterdir())
+        layout = Layout(int(SETTINGS["FIBO_SEGMENT_BYTES"]))
         # What has a foreign name is somebody else's, and let alone.
         made = ((name, made_beside(name)) for name in names)
-        assert [name for name, of in made if of and segment_number(of) is not None] == []
+        assert [name for name, of in made if of and layout.is_name(of)] == []
     with findings.checking("the account"):
         again = manage(data_dir, "createsuperuser", "--noinput", **SETTINGS, **OPERATOR)
         assert "already taken" in again.stderr, again.stdout + again.stderr
