@@ -10,7 +10,7 @@ import pytest
 from tests.conftest import ROOT
 
 LAYERS = [
-    {"errors", "__version__"},
+    {"errors", "compiler", "__version__"},
     {"text"},
     {"protocol", "store", "models", "conf", "coding", "background", "drawing"}
     | {"ratelimit", "counting"},
@@ -54,7 +54,9 @@ def test_a_module_imports_only_from_below_and_from_its_own_part(path: Path) -> N
         assert RANK[other] < RANK[part], f"{path} imports {other}"
 
 
-@pytest.mark.parametrize("part", ["text", "store", "protocol", "errors.py", "coding.py"])
+@pytest.mark.parametrize(
+    "part", ["text", "store", "protocol", "errors.py", "coding.py", "compiler.py"]
+)
 def test_the_lower_parts_know_no_django(part: str) -> None:
     root = ROOT / "sequence" / part
     for path in root.rglob("*.py") if root.is_dir() else [root]:

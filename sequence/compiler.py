@@ -1,0 +1,91 @@
+"""Compiles files of LLVM assembly to functions, once in a process, on hosts that can run them."""
+
+import logging
+import os
+from ctypes import CDLL, addressof, c_char, c_int, c_size_t, c_void_p, get_errno
+from importlib.resources import files
+from mmap import MAP_ANONYMOUS, MAP_PRIVATE, PAGESIZE, PROT_EXEC, PROT_READ, mmap
+from threading import Lock
+from typing import Any
+
+log = logging.getLogger(__name__)
+
+
+class Functions:
+    """The functions of a package's file of LLVM assembly, each of the ctypes type given by name.
+
+    They are compiled when one is used, or `available` is asked, for the first time: for this
+    processor, or for the one that LLVM calls `processor`. While they run, other threads do too, as
+    ctypes releases the interpreter's lock. `without` says what becomes of a host that cannot
+    compile them, or forbids code that was written at run time.
+    """
+
+    _compiling = Lock()
+
+    def __init__(
+        self, package: str, file: str, without: str, processor: str = "", **types: Any
+    ) -> None:
+        self._source = files(package).joinpath(file)
+        self._without = without
+        self._processor = processor
+        self._types = types
+        self._available: bool | None = None
+
+    @property
+    def available(self) -> bool:
+        """Whether this host can run them; if it cannot, the log says so, once."""
+        # Threads that ask first together compile once.
+        if self._available is None:
+            with self._compiling:
+                if self._available is None:
+                    self._available = self._compile_if_possible()
+        return self._available
+
+    def __getattr__(self, name: str) -> Any:
+        """The function; asked for only until it is compiled, and an attribute from then on."""
+        if name in self._types and self.available:
+            return vars(self)[name]
+        raise AttributeError(name, name=name, obj=self)
+
+    def _compile_if_possible(self) -> bool:
+        try:
+            _verify_executable_memory()
+            self._compile()
+        except (ImportError, OSError, RuntimeError) as error:
+            log.warning("%s: %s.", self._without, error)
+            return False
+        return True
+
+    def _compile(self) -> None:
+        # Imported here: a process that only serves what is stored never loads the compiler.
+        from llvmlite import binding as llvm
+
+        llvm.initialize_native_target()
+        llvm.initialize_native_asmprinter()
+        machine = llvm.Target.from_default_triple().create_target_machine(
+            cpu=self._processor or llvm.get_host_cpu_name(),
+            features="" if self._processor else llvm.get_host_cpu_features().flatten(),
+        )
+        module = llvm.parse_assembly(self._source.read_text())
+        module.verify()
+        passes = llvm.create_pass_builder(machine, llvm.create_pipeline_tuning_options())
+        passes.getModulePassManager().run(module, passes)
+        self._engine = llvm.create_mcjit_compiler(module, machine)  # owns the machine code
+        self._engine.finalize_object()
+        vars(self).update(
+            (name, declare(self._engine.get_function_address(name)))
+            for name, declare in self._types.items()
+        )
+
+
+def _verify_executable_memory() -> None:
+    """Raise OSError if this process may not run what it has written.
+
+    LLVM does the same, ignores the error, and the first call is then a segmentation fault.
+    prctl(2), PR_SET_MDWE; systemd.exec(5), MemoryDenyWriteExecute; SELinux, execmem.
+    """
+    page = mmap(-1, PAGESIZE, MAP_PRIVATE | MAP_ANONYMOUS)
+    mprotect = CDLL(None, use_errno=True).mprotect
+    mprotect.argtypes = (c_void_p, c_size_t, c_int)
+    if mprotect(addressof(c_char.from_buffer(page)), PAGESIZE, PROT_READ | PROT_EXEC):
+        raise OSError(f"the system forbids code from memory ({os.strerror(get_errno())})")
