@@ -24,7 +24,7 @@ serve: install ## install, populate the first terms and serve on $PORT
 populate: .venv/serve ## store the first 100,000 terms, or UPTO=N
 	$(MANAGE) prepopulate --upto $(UPTO)
 
-test: .venv/develop browser install ## install what the tests need and run them all
+test: .venv/develop browser decoders install ## install what the tests need and run them all
 	.venv/bin/coverage run -m pytest
 	.venv/bin/coverage report --skip-covered
 
@@ -115,6 +115,9 @@ endef
 
 browser:
 	$(call debian,chromium curl wget)
+
+decoders:
+	$(call debian,zstd pigz busybox 7zz:7zip node:nodejs libdeflate-gunzip:libdeflate-tools)
 
 faults:
 	$(call debian,aria2c:aria2 zstd jq strace faketime nginx:nginx-light)

@@ -23,7 +23,6 @@ from tests import oracle
 from tests.conftest import Server, manage, served
 from tests.test_coded import decoded
 from tests.test_load import again_and_again
-from tests.text.test_format import HEADERS, WRITTEN
 
 pytestmark = pytest.mark.drill
 
@@ -45,13 +44,6 @@ def used_bytes(data_dir: Path) -> int:
     return used
 
 
-def written(name: str, start: int, stop: int) -> bytes:
-    """The terms in the format, one by one."""
-    values = oracle.terms(stop)
-    lines = (WRITTEN[name].format(n=n, value=values[n][:-1].decode()) for n in range(start, stop))
-    return (HEADERS.get(name, "") + "".join(lines)).encode()
-
-
 def test_a_store_keeps_to_its_budget_while_everybody_fills_it(
     serve: Serve, injected: Injected
 ) -> None:
@@ -59,7 +51,9 @@ def test_a_store_keeps_to_its_budget_while_everybody_fills_it(
     server = serve(FIBO_STORE_BYTES=str(limit), FIBO_SEGMENT_BYTES="500000", WEB_CONCURRENCY="3")
     samples: list[int] = []
     windows = ((0, 20_000), (5000, 9000), (16_000, 19_000))
-    expected = {(window, name): written(name, *window) for window in windows for name in FORMATS}
+    expected = {
+        (window, name): oracle.written(name, *window) for window in windows for name in FORMATS
+    }
     asked = [(each, coding) for each in expected for coding in ("identity", *CODINGS)] * 2
     random.Random(5).shuffle(asked)
 

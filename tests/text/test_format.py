@@ -16,27 +16,10 @@ from tests import oracle
 
 TERMS = 1200
 
-# Each format as the documentation says it, one term at a time.
-WRITTEN = {
-    "text": "{value} ",
-    "lines": "{value}\n",
-    "bfile": "{n} {value}\n",
-    "jsonl": '{{"n": {n}, "value": "{value}"}}\n',
-    "csv": "{n},{value}\r\n",
-}
-HEADERS = {"csv": "n,value\r\n"}
-
 windows = st.tuples(st.integers(0, TERMS), st.integers(0, 60)).map(
     lambda window: Span(window[0], min(sum(window), TERMS))
 )
 formats = st.sampled_from(list(FORMATS.values()))
-
-
-def written(format: Format, terms: Span) -> bytes:
-    """The representation, term by term."""
-    values = [term.decode().rstrip() for term in oracle.terms(TERMS)]
-    lines = [WRITTEN[format.name].format(n=n, value=values[n]) for n in range(*terms)]
-    return (HEADERS.get(format.name, "") + "".join(lines)).encode()
 
 
 def excerpt(representation: Representation, span: Span, chunk_bytes: int) -> bytes:
@@ -58,7 +41,7 @@ def whole(format: Format, terms: Span) -> str:
 def test_a_representation_is_as_long_as_it_is_written(
     format: Format, terms: tuple[int, int]
 ) -> None:
-    expected = written(format, Span(*terms))
+    expected = oracle.written(format.name, *terms)
     representation = Representation(format, Span(*terms))
     assert representation.length == len(expected)
     if expected:
@@ -69,7 +52,7 @@ def test_a_representation_is_as_long_as_it_is_written(
 def test_any_excerpt_is_that_of_the_whole(
     format: Format, terms: Span, chunk_bytes: int, data: st.DataObject
 ) -> None:
-    expected = written(format, terms)
+    expected = oracle.written(format.name, *terms)
     start = data.draw(st.integers(0, len(expected)))
     stop = data.draw(st.integers(start, len(expected)))
     representation = Representation(format, terms)
@@ -90,7 +73,7 @@ def test_an_excerpt_needs_no_more_text_than_its_own_bytes(
 
 @given(formats, st.integers(0, MOST_N - 1))
 def test_a_term_takes_its_digits_and_what_stands_beside_them(format: Format, n: int) -> None:
-    beside = len(WRITTEN[format.name].format(n=n, value=""))
+    beside = len(oracle.WRITTEN[format.name].format(n=n, value=""))
     assert format.offset(n + 1) - format.offset(n) == digit_count(n) + beside
 
 

@@ -1,0 +1,65 @@
+"""gzip: a member of one deflate block, with the same Huffman codes for all (RFC 1951, RFC 1952)."""
+
+from ctypes import byref
+
+from isal import isal_zlib
+
+from sequence.packing import coder, huffman
+from sequence.packing.coder import Memory, packer
+from sequence.packing.huffman import Bits
+from sequence.text import layout
+from sequence.text.representation import Representation
+
+# RFC 1952, section 2.3: deflate, no flags, no time, the fastest algorithm, no known system.
+_MEMBER = Bits.of(bytes.fromhex("1f8b 08 00 00000000 04 ff"))
+_CODES = huffman.deflate_codes(huffman.DEFLATE_LENGTHS)
+# RFC 1951, section 3.2.3: the last block, its codes described (10) or its content stored (00).
+_DESCRIBED = _MEMBER.then(
+    huffman.code(0b101, 3), *huffman.deflate_description(huffman.DEFLATE_LENGTHS)
+)
+_STORED = _MEMBER.then(huffman.code(0b001, 8))
+
+_TABLE = huffman.Table.of(_CODES)
+
+MIN_DIGITS = 128
+"""Of fewer digits the codes save less than their description takes: the content is stored."""
+
+
+class Coder(coder.Coder):
+    """Codes a representation to one member."""
+
+    def __init__(self, representation: Representation) -> None:
+        super().__init__(representation)
+        terms = representation.terms
+        digits = layout.offset(terms.stop) - layout.offset(terms.start) - terms.length
+        self._stored = digits < MIN_DIGITS
+        self._begun = _DESCRIBED
+        if self._stored:  # its length, and the complement of that (RFC 1951, section 3.2.4)
+            length = huffman.code(self._length, 16)
+            self._begun = _STORED.then(length, huffman.code(self._length ^ 0xFFFF, 16))
+        self._crc32 = 0
+
+    def _code(
+        self, text: memoryview, address: int, room: Memory, *, final: bool = False
+    ) -> tuple[int, bytes]:
+        self._crc32 = isal_zlib.crc32(text, self._crc32)
+        if self._stored:
+            coded, self._begun = self._begun.to_bytes() + text, Bits(0, 0)
+        else:
+            coded = self._deflate(address, len(text), room)
+        return len(text), coded + self._tail() if final else coded
+
+    def _deflate(self, address: int, length: int, room: Memory) -> bytes:
+        """The whole bytes of the codes so far; the last bits wait for those that follow."""
+        begun = self._begun.to_bytes()
+        room.view[: len(begun)] = begun
+        stop = packer.deflate(byref(_TABLE), address, length, room.address, self._begun.length)
+        whole, count = divmod(stop, 8)
+        self._begun = Bits(room.view[whole], count)
+        return bytes(room.view[:whole])
+
+    def _tail(self) -> bytes:
+        """The end of the block, the CRC-32 and the length (RFC 1952, section 2.3.1)."""
+        rest = self._begun if self._stored else self._begun.then(_CODES[huffman.END])
+        length = (self._length % 2**32).to_bytes(4, "little")
+        return rest.to_bytes() + self._crc32.to_bytes(4, "little") + length
