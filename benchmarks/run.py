@@ -14,6 +14,7 @@ from bench import JUDGED, ROOT
 
 TOPICS = (
     "making_text",
+    "packing",
     "populate",
     "cold_stream",
     "cold_window",
