@@ -5,6 +5,7 @@ from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 from ctypes import CFUNCTYPE, addressof, c_char, c_char_p, c_int64, c_void_p, cast
+from typing import NamedTuple
 
 from sequence.compiler import Functions
 from sequence.errors import BodyShort
@@ -17,9 +18,9 @@ to stay in the cache."""
 STEP_BYTES = 32 * 1024
 """How much of a piece is copied at once to what waits from the piece before it."""
 
-ROOM_BYTES = MAX_BYTES + MAX_BYTES // 4 + 1024
-"""For the coded form of MAX_BYTES: a code has nine bits at most, a block a few bytes more, and the
-last word is written whole."""
+ROOM_BYTES = 2 * MAX_BYTES
+"""For the coded form of so much and of what waited: a code has nine bits at most, a block a few
+bytes more, and the last word is written whole."""
 
 
 def compiled(processor: str = "") -> Functions:
@@ -37,17 +38,32 @@ def compiled(processor: str = "") -> Functions:
 packer = compiled()
 
 
-class Memory:
+class Memory(NamedTuple):
     """Bytes, and where they lie."""
 
-    def __init__(self, content: bytes | bytearray | memoryview) -> None:
+    view: memoryview
+    address: int
+
+    @classmethod
+    def of(cls, content: bytes | bytearray | memoryview) -> "Memory":
+        """That of the content; of a copy if it is a view that cannot be written to."""
         if isinstance(content, memoryview) and content.readonly:
             content = bytes(content)  # ctypes tells where bytes lie, but not where such a view does
-        self.view = memoryview(content)
         if isinstance(content, bytes):
-            self.address = cast(c_char_p(content), c_void_p).value or 0
+            address = cast(c_char_p(content), c_void_p).value
         else:
-            self.address = addressof(c_char.from_buffer(content))
+            address = addressof(c_char.from_buffer(content)) if content else 0
+        return cls(memoryview(content), address or 0)
+
+    def part(self, start: int, stop: int | None = None) -> "Memory":
+        """Some of it, uncopied."""
+        return Memory(self.view[start:stop], self.address + start)
+
+    def write(self, at: int, content: bytes | memoryview) -> int:
+        """Copies the content there; returns where it ends."""
+        end = at + len(content)
+        self.view[at:end] = content
+        return end
 
 
 class Coder(ABC):
@@ -61,40 +77,41 @@ class Coder(ABC):
     def pack(self, piece: bytes | memoryview) -> bytes:
         """What this piece of the representation completes of the coded form."""
         self._given_bytes += len(piece)
+        memory = Memory.of(piece)
         with _room() as room:
-            return b"".join(self._coded(piece, room)) if piece else b""
+            return b"".join(
+                self._pack(memory.part(at, at + MAX_BYTES), room)
+                for at in range(0, len(piece), MAX_BYTES)
+            )
 
     def finish(self) -> bytes:
         """The rest of the coded form; raises BodyShort if the pieces were not all of it."""
         if self._given_bytes != self._length:
             raise BodyShort(self._length, self._given_bytes)
-        last = Memory(self._waiting)
         with _room() as room:
-            return self._code(last.view, last.address, room, final=True)[1]
+            _, end = self._code(Memory.of(self._waiting), room, 0, final=True)
+            return bytes(room.view[:end])
 
-    def _coded(self, piece: bytes | memoryview, room: Memory) -> Iterator[bytes]:
-        memory, at = Memory(piece), 0
-        while self._waiting and at < len(piece):
-            begun = Memory(self._waiting + memory.view[at : at + STEP_BYTES])
+    def _pack(self, text: Memory, room: Memory) -> bytes:
+        at = end = 0
+        while self._waiting and at < len(text.view):
+            begun = Memory.of(self._waiting + text.view[at : at + STEP_BYTES])
             at += len(begun.view) - len(self._waiting)
-            taken, coded = self._code(begun.view, begun.address, room)
-            yield coded
+            taken, end = self._code(begun, room, end)
             self._waiting = bytes(begun.view[taken:])
-            if len(self._waiting) <= at:  # all of it lies in the piece, and need not be copied
+            if len(self._waiting) <= at:  # all of it lies in the text, and need not be copied
                 at, self._waiting = at - len(self._waiting), b""
-        taken = 1
-        while taken and at < len(piece):
-            text = memory.view[at : at + MAX_BYTES]
-            taken, coded = self._code(text, memory.address + at, room)
-            yield coded
-            at += taken
-        self._waiting += memory.view[at:]
+        if not self._waiting:
+            taken, end = self._code(text.part(at), room, end)
+            self._waiting = bytes(text.view[at + taken :])
+        return bytes(room.view[:end])
 
     @abstractmethod
-    def _code(
-        self, text: memoryview, address: int, room: Memory, *, final: bool = False
-    ) -> tuple[int, bytes]:
-        """How many bytes of the text could be coded, and to what; all of them if it is final."""
+    def _code(self, text: Memory, room: Memory, at: int, *, final: bool = False) -> tuple[int, int]:
+        """Writes the coded form of what can be coded of the text, or of all if it is final.
+
+        To `at` in the room. Returns how much of the text that was, and where the coded form ends.
+        """
 
 
 _rooms: deque[Memory] = deque()
@@ -106,7 +123,7 @@ def _room() -> Iterator[Memory]:
     try:
         room = _rooms.pop()
     except IndexError:
-        room = Memory(bytearray(ROOM_BYTES))
+        room = Memory.of(bytearray(ROOM_BYTES))
     try:
         yield room
     finally:

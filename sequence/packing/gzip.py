@@ -39,24 +39,26 @@ class Coder(coder.Coder):
             self._begun = _STORED.then(length, huffman.code(self._length ^ 0xFFFF, 16))
         self._crc32 = 0
 
-    def _code(
-        self, text: memoryview, address: int, room: Memory, *, final: bool = False
-    ) -> tuple[int, bytes]:
-        self._crc32 = isal_zlib.crc32(text, self._crc32)
+    def _code(self, text: Memory, room: Memory, at: int, *, final: bool = False) -> tuple[int, int]:
         if self._stored:
-            coded, self._begun = self._begun.to_bytes() + text, Bits(0, 0)
+            at = room.write(at, self._begun.to_bytes())
+            at = room.write(at, text.view)
+            self._begun = Bits(0, 0)
         else:
-            coded = self._deflate(address, len(text), room)
-        return len(text), coded + self._tail() if final else coded
+            at = self._deflate(text, room, at)
+        # Afterwards: the text is in the cache now, and packing waits less for memory.
+        self._crc32 = isal_zlib.crc32(text.view, self._crc32)
+        return len(text.view), room.write(at, self._tail()) if final else at
 
-    def _deflate(self, address: int, length: int, room: Memory) -> bytes:
-        """The whole bytes of the codes so far; the last bits wait for those that follow."""
-        begun = self._begun.to_bytes()
-        room.view[: len(begun)] = begun
-        stop = packer.deflate(byref(_TABLE), address, length, room.address, self._begun.length)
-        whole, count = divmod(stop, 8)
-        self._begun = Bits(room.view[whole], count)
-        return bytes(room.view[:whole])
+    def _deflate(self, text: Memory, room: Memory, at: int) -> int:
+        """Writes the whole bytes of the codes so far; the last bits wait for those that follow."""
+        room.write(at, self._begun.to_bytes())
+        stop: int = packer.deflate(
+            byref(_TABLE), text.address, len(text.view), room.address + at, self._begun.length
+        )
+        whole, bits = divmod(stop, 8)
+        self._begun = Bits(room.view[at + whole], bits)
+        return at + whole
 
     def _tail(self) -> bytes:
         """The end of the block, the CRC-32 and the length (RFC 1952, section 2.3.1)."""

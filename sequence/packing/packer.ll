@@ -94,7 +94,7 @@ define private %stream @append_digits(
   %base         = shufflevector <64 x i8> %base_v, <64 x i8> poison, <64 x i32> zeroinitializer
   %drop         = shufflevector <64 x i8> %drop_v, <64 x i8> poison, <64 x i32> zeroinitializer
 
-  %is_long      = icmp uge <64 x i8> %digits, %long_from
+  %is_long      = icmp sge <64 x i8> %digits, %long_from
   %long         = sext <64 x i1> %is_long to <64 x i8>
   %all_lengths  = sub <64 x i8> splat (i8 3), %long
   %add_8        = and <64 x i8> %long, splat (i8 8)

@@ -31,11 +31,9 @@ class Coder(coder.Coder):
         self._header = _HEADER + self._length.to_bytes(8, "little")
         self._state = _State()
 
-    def _code(
-        self, text: memoryview, address: int, room: Memory, *, final: bool = False
-    ) -> tuple[int, bytes]:
+    def _code(self, text: Memory, room: Memory, at: int, *, final: bool = False) -> tuple[int, int]:
+        at, self._header = room.write(at, self._header), b""
         tables, state = (byref(_COMPLETE), byref(_WIDE)), byref(self._state)
-        written = packer.zstd(*tables, address, len(text), final, room.address, state)
-        coded = self._header + room.view[:written]
-        self._header = b""
-        return self._state.taken, coded + _LAST_BLOCK if final else coded
+        length = len(text.view)
+        at += packer.zstd(*tables, text.address, length, final, room.address + at, state)
+        return self._state.taken, room.write(at, _LAST_BLOCK) if final else at
