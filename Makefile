@@ -8,7 +8,7 @@ MANAGE = .venv/bin/python manage.py
 export PYTHONUTF8 = 1
 
 .PHONY: help install serve populate test drill cluster cluster-down cluster-test lint format bench clean
-.PHONY: again browser faults engines
+.PHONY: again browser decoders faults engines
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16

@@ -20,7 +20,8 @@ def functions(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Functions:
         "define i64 @twice(i64 %n) {\n  %r = add i64 %n, %n\n  ret i64 %r\n}\n"
     )
     monkeypatch.syspath_prepend(tmp_path)
-    return Functions("some_assembly", "twice.ll", twice=CFUNCTYPE(c_int64, c_int64))
+    twice = CFUNCTYPE(c_int64, c_int64)
+    return Functions("some_assembly", "twice.ll", without="Nothing is doubled", twice=twice)
 
 
 def test_a_function_is_that_of_the_file(functions: Functions) -> None:
@@ -52,3 +53,15 @@ def test_threads_that_ask_first_together_compile_once(
 
 def test_a_name_that_was_not_declared_is_no_attribute(functions: Functions) -> None:
     assert not hasattr(functions, "thrice")
+
+
+def test_a_host_that_cannot_run_them_has_no_functions_and_says_so_once(
+    functions: Functions, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def forbidden() -> None:
+        raise OSError("the system forbids code from memory")
+
+    monkeypatch.setattr("sequence.compiler._verify_executable_memory", forbidden)
+    assert not functions.available
+    assert not hasattr(functions, "twice")
+    assert caplog.messages == ["Nothing is doubled: the system forbids code from memory."]
