@@ -41,6 +41,15 @@ with open(sys.argv[1], "wb", buffering=0) as file:
     os.fsync(file.fileno())
 """
 
+WITH_COMPILER = """
+from fibosite.wsgi import application
+from sequence.text import adder
+from sequence.text.span import Span
+
+adder.positions(Span(0, 10))
+"""
+"""The application, whose workers have compiled the adder before they answer."""
+
 
 def parser(description: str | None, rounds: int) -> ArgumentParser:
     """A parser of what every benchmark takes."""

@@ -13,6 +13,7 @@ from bench import (
     TEXT_BYTES,
     TEXT_SHA256,
     WHOLE,
+    WITH_COMPILER,
     Target,
     curl,
     get,
@@ -28,14 +29,6 @@ from bench import (
     streams_in_turn,
     write_and_sync,
 )
-
-WITH_COMPILER = """
-from fibosite.wsgi import application
-from sequence.text import adder
-from sequence.text.span import Span
-
-adder.positions(Span(0, 10))
-"""
 
 ALONE = "write and sync"
 WARM = "all stored"

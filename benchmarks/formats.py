@@ -1,8 +1,11 @@
-"""Compares 100,000 stored terms in every format and coding with the plain text, sent to curl over
-loopback by one worker. With --before REVISION, compares the text with that of an older revision."""
+"""Compares 100,000 terms in every format and coding with the plain text, sent to curl over loopback
+by one worker: from a store that has them, and in the codings from one that has nothing too. With
+--before REVISION, compares the text with that of an older revision."""
 
+import hashlib
 import io
 import os
+import shutil
 import subprocess
 import tarfile
 from collections.abc import Callable
@@ -13,11 +16,16 @@ from bench import (
     ROOT,
     TERMS,
     TEXT_BYTES,
+    TEXT_SHA256,
     WHOLE,
+    WITH_COMPILER,
+    Target,
     curl,
     heading,
+    judge,
     new_store,
     parser,
+    ratios,
     report,
     report_first_bytes,
     scratch_directory,
@@ -26,12 +34,14 @@ from bench import (
     table,
 )
 
-from sequence.coding import CODINGS
+from sequence.coding.coding import CODINGS
 from sequence.text.format import FORMATS
 from sequence.text.representation import Representation
 from sequence.text.span import Span
 
-TEXT = "text"
+Sides = dict[str, Callable[[], tuple[float, float]]]
+
+TEXT, NOTHING_STORED = "text", "nothing stored: "
 
 
 def checkout(revision: str, directory: Path) -> Path:
@@ -51,18 +61,23 @@ def length(name: str) -> int:
     return Representation(FORMATS[name], Span(0, TERMS)).length
 
 
-def coded_length(port: int, coding: str) -> int:
-    """The length of all terms as text in the coding; the segments are then kept in it."""
-    shown = subprocess.run(
+def encoded_length(port: int, coding: str) -> int:
+    """The length of all terms as text in the coding; curl decodes it, and it is the text."""
+    with subprocess.Popen(
         [
-            *("curl", "-s", "-o", os.devnull, "-w", "%{size_download}"),
+            *("curl", "-s", "--compressed", "-w", "%{stderr}%{size_download}"),
             *("-H", f"Accept-Encoding: {coding}", f"http://127.0.0.1:{port}{WHOLE}"),
         ],
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    return int(shown.stdout)
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    ) as process:
+        assert process.stdout
+        assert process.stderr
+        digest = hashlib.sha256()
+        while chunk := process.stdout.read(1024 * 1024):
+            digest.update(chunk)
+        assert digest.hexdigest() == TEXT_SHA256
+        return int(process.stderr.read())
 
 
 def main() -> None:
@@ -73,9 +88,7 @@ def main() -> None:
     with scratch_directory(options.directory) as scratch:
         data = new_store(scratch / "data", TERMS)
         with served(data, WEB_CONCURRENCY="1") as ours:
-            sides: dict[str, Callable[[], tuple[float, float]]] = {
-                TEXT: partial(curl, ours.port, WHOLE, TEXT_BYTES)
-            }
+            sides: Sides = {TEXT: partial(curl, ours.port, WHOLE, TEXT_BYTES)}
             if options.before:
                 root = checkout(options.before, scratch / "before")
                 with served(data, root=root, WEB_CONCURRENCY="1") as older:
@@ -84,11 +97,12 @@ def main() -> None:
                 return
             for name in FORMATS:
                 sides[name] = partial(curl, ours.port, f"{WHOLE}&format={name}", length(name))
-            lengths = {coding: coded_length(ours.port, coding) for coding in CODINGS}
-            for coding, coded in lengths.items():
+            lengths = {coding: encoded_length(ours.port, coding) for coding in CODINGS}
+            for coding, nbytes in lengths.items():
                 header = ("-H", f"Accept-Encoding: {coding}")
-                sides[f"text, {coding}"] = partial(curl, ours.port, WHOLE, coded, *header)
-            measure(sides, TEXT, options.rounds)
+                sides[coding] = partial(curl, ours.port, WHOLE, nbytes, *header)
+            sides |= with_nothing_stored(scratch, lengths)
+            judge_codings(*measure(sides, TEXT, options.rounds))
             rows = [
                 [name, f"{nbytes:,}", f"{nbytes / TEXT_BYTES:.4f}"]
                 for name, nbytes in lengths.items()
@@ -96,12 +110,64 @@ def main() -> None:
             table("Length of the text in each coding", ["coding", "bytes", f"× {TEXT}"], rows)
 
 
-def measure(sides: dict[str, Callable[[], tuple[float, float]]], against: str, rounds: int) -> None:
-    """Measures the sides in turn, and prints a table of them."""
+def with_nothing_stored(scratch: Path, lengths: dict[str, int]) -> Sides:
+    """The text, and the text in each coding, of a service just started on an empty store."""
+    empty = new_store(scratch / "empty")
+    (scratch / "with_compiler.py").write_text(WITH_COMPILER)
+
+    def cold(nbytes: int, *header: str) -> tuple[float, float]:
+        data = scratch / "cold"
+        shutil.copytree(empty, data)
+        try:
+            with served(
+                data, "with_compiler", WEB_CONCURRENCY="1", PYTHONPATH=str(scratch)
+            ) as server:
+                # What the side before left for the disk to do is not this one's.
+                os.sync()
+                return curl(server.port, WHOLE, nbytes, *header)
+        finally:
+            shutil.rmtree(data)
+
+    encoded = {
+        f"{NOTHING_STORED}{coding}": partial(cold, nbytes, "-H", f"Accept-Encoding: {coding}")
+        for coding, nbytes in lengths.items()
+    }
+    return {f"{NOTHING_STORED}{TEXT}": partial(cold, TEXT_BYTES), **encoded}
+
+
+def measure(
+    sides: Sides, against: str, rounds: int
+) -> tuple[dict[str, list[float]], dict[str, list[float]]]:
+    """Measures the sides in turn, prints a table of them; returns the times to the first byte and
+    to the last."""
     heading()
     firsts, lasts = streams_in_turn(sides, rounds)
-    report(f"{TERMS:,} stored terms to curl", lasts, against, TEXT_BYTES)
+    report(f"{TERMS:,} terms to curl", lasts, against, TEXT_BYTES)
     report_first_bytes("First byte", firsts)
+    return firsts, lasts
+
+
+def judge_codings(firsts: dict[str, list[float]], lasts: dict[str, list[float]]) -> None:
+    """Prints how long the codings take against the text, stored and not."""
+    pairs = [(how + coding, how + TEXT) for how in ("", NOTHING_STORED) for coding in CODINGS]
+    judge(
+        *(
+            Target(
+                f"{coding} takes as long as the text",
+                ratios(lasts[coding], lasts[text]),
+                at_most=1.6,
+            )
+            for coding, text in pairs
+        ),
+        *(
+            Target(
+                f"{coding}: first byte against the text's",
+                ratios(firsts[coding], firsts[text]),
+                at_most=1.1,
+            )
+            for coding, text in pairs
+        ),
+    )
 
 
 if __name__ == "__main__":

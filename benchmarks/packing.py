@@ -16,8 +16,8 @@ from bench import TERMS, Target, heading, in_turn, judge, parser, ratios, report
 from isal import isal_zlib
 from zlib_ng import zlib_ng
 
-from sequence.packing import coder, gzip, zstd
-from sequence.packing.coding import CODINGS, Coding
+from sequence.coding import coder, gzip, zstd
+from sequence.coding.coding import CODINGS, Coding
 from sequence.text.compute import compute_bytes
 from sequence.text.format import FORMATS
 from sequence.text.representation import Representation

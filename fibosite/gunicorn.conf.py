@@ -85,10 +85,16 @@ resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
 def when_ready(server: Arbiter) -> None:
-    """Has the kernel drop stalled readers: connections inherit it from the socket they came by.
+    """Compile what encodes answers, for all workers, and have the kernel drop stalled readers.
+
+    Connections inherit the latter from the socket they came by.
 
     A socket that was handed over with a limit of its own keeps that.
     """
+    from sequence.coding.coder import packer
+
+    # Asked, so that it is found out now, and not by the first client who accepts a coding.
+    packer.available  # noqa: B018
     for listener in server.LISTENERS:
         # A socket in the file system (AF_UNIX) has no such option; there a proxy is the reader.
         if isinstance(listener, TCPSocket) and not listener.getsockopt(
@@ -125,8 +131,8 @@ def post_worker_init(worker: Worker) -> None:
 
 def worker_exit(server: Arbiter, worker: Worker) -> None:
     """Drops what no client waits for any more; Python would finish it before it ends."""
-    from sequence import build, coded, index, populate, usage
+    from sequence import build, index, populate, usage
 
-    for background in (build.builders, coded.coders, index.restorers, populate.populating):
+    for background in (build.builders, index.restorers, populate.populating):
         background.stop()
     usage.write()

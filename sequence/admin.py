@@ -8,7 +8,7 @@ from django.contrib import admin, messages
 from django.contrib.auth import get_permission_codename
 from django.core.exceptions import PermissionDenied
 from django.db import DatabaseError
-from django.db.models import Model, QuerySet, Sum
+from django.db.models import Model, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import URLPattern, path
@@ -16,7 +16,7 @@ from django.urls import URLPattern, path
 from sequence import budget, build, conf, index, inventory, plots, populate, upkeep, verify
 from sequence.errors import FiboError
 from sequence.failures import Failures
-from sequence.models import CodedSegment, Segment
+from sequence.models import Segment
 from sequence.protocol.query import whole_number
 from sequence.text.layout import segment_name
 
@@ -52,7 +52,7 @@ class SegmentAdmin(ReadOnlyAdmin):
     """
 
     list_display = (
-        *("number", "wrong", "terms", "bytes", "coded_bytes", "served", "checked_blocks", "healed"),
+        *("number", "wrong", "terms", "bytes", "served", "checked_blocks", "repaired"),
         *("created_at", "served_at"),
     )
     fields = ("file", "offset", "digits", *list_display)
@@ -63,9 +63,8 @@ class SegmentAdmin(ReadOnlyAdmin):
     actions = ("verify", "repair")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Segment]:
-        """The segments, with their coded forms."""
-        ordering = self.get_ordering(request) or ("number",)
-        return inventory.rows().annotate(coded_sum=Sum("coded__length_bytes")).order_by(*ordering)
+        """The segments that can be, without their checksums, which are long."""
+        return inventory.rows().order_by(*self.get_ordering(request) or ("number",))
 
     def get_urls(self) -> list[URLPattern]:
         """The admin's own addresses, and that of the form to populate."""
@@ -184,11 +183,6 @@ class SegmentAdmin(ReadOnlyAdmin):
         """The length."""
         return f"{inventory.planned(segment).length_bytes:,}"
 
-    @admin.display(description="bytes coded", ordering="coded_sum")
-    def coded_bytes(self, segment: Segment) -> str:
-        """How many bytes its coded forms take together."""
-        return f"{getattr(segment, 'coded_sum', None) or 0:,}"
-
     @admin.display(description="digits")
     def digits(self, segment: Segment) -> str:
         """How many digits the terms have together."""
@@ -221,9 +215,8 @@ class SegmentAdmin(ReadOnlyAdmin):
     ) -> HttpResponse:
         """The list, with the totals over the store and what it may have done."""
         found = inventory.take()
-        totals = found.totals() | {"coded_bytes": CodedSegment.objects.total_bytes()}
         context = {
-            "totals": {name: f"{total:,}" for name, total in totals.items()},
+            "totals": {name: f"{total:,}" for name, total in found.totals().items()},
             "missing": len(found.missing),
             "strays": inventory.strays().count(),
             "coverage": plots.coverage(found),
@@ -237,23 +230,3 @@ class SegmentAdmin(ReadOnlyAdmin):
 def _names(segments: QuerySet[Segment]) -> list[str]:
     numbers = segments.order_by("number").values_list("number", flat=True)
     return [segment_name(number) for number in numbers]
-
-
-@admin.register(CodedSegment)
-class CodedSegmentAdmin(ReadOnlyAdmin):
-    """The segments that are kept in a format and a coding."""
-
-    list_display = ("name", "segment", "bytes", "created_at")
-    fields = ("name", "segment", "bytes", "created_at")
-    readonly_fields = fields
-    list_select_related = ("segment",)
-    list_per_page = 100
-
-    def get_queryset(self, request: HttpRequest) -> QuerySet[CodedSegment]:
-        """The coded segments without their checksums, which are long."""
-        return super().get_queryset(request).defer("block_checksums", "segment__block_checksums")
-
-    @admin.display(ordering="length_bytes")
-    def bytes(self, coded: CodedSegment) -> str:
-        """The length."""
-        return f"{coded.length_bytes:,}"

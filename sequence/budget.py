@@ -3,17 +3,13 @@
 from bisect import bisect_left
 
 from sequence import conf
-from sequence.text.layout import segment_name, segment_number
+from sequence.text.layout import segment_number
 
 INDEX_BYTES = 8 * 1024 * 1024
 """What an index without terms takes: 0.2 MB, and its log of changes, which grows to 4 MB and more
 where several change it at once (sequence/index.py)."""
 INDEX_BYTES_A_TERM = 48
 """20 bytes a row, and as many in an index that was set aside as damaged."""
-
-ENCODED_SHARE = 3
-"""One part in so many is for coded segments: they take longer to make again than plain ones, but
-fewer ask for them."""
 
 
 def keeps(number: int) -> bool:
@@ -32,17 +28,13 @@ def has_room(number: int) -> bool:
         return True
     planned = conf.layout().planned(number)
     index_bytes = INDEX_BYTES + INDEX_BYTES_A_TERM * planned.terms.stop
-    return planned.span.stop + index_bytes + (encoded_bytes() or 0) <= budget
+    return planned.span.stop + index_bytes <= budget
 
 
 def is_copied(name: str) -> bool:
-    """Whether this host keeps a copy of what is in an object store by that name.
-
-    Of plain segments, as far as there is room. Of coded ones not: to fetch them is quicker than to
-    code.
-    """
+    """Whether this host has room for a copy of the segment of that name in an object store."""
     number = segment_number(name)
-    return number is not None and name == segment_name(number) and has_room(number)
+    return number is not None and has_room(number)
 
 
 def most_terms(upto: int) -> int:
@@ -50,13 +42,3 @@ def most_terms(upto: int) -> int:
     plan = conf.layout()
     kept = bisect_left(range(plan.segment_of(upto) + 1), True, key=lambda number: not keeps(number))
     return min(plan.planned(kept).first_term, upto)
-
-
-def encoded_bytes() -> int | None:
-    """How many bytes the coded segments may take together; None for any number."""
-    if not conf.encodings():
-        return 0
-    limit, budget = conf.encoded_bytes(), conf.store_bytes()
-    if conf.object_store():
-        return limit  # as nothing of them is on this host
-    return budget // ENCODED_SHARE if limit is None and budget is not None else limit

@@ -39,7 +39,7 @@ FETCH: tuple[str, ...] = (AUTO, ALWAYS, NEVER)
 default whichever has been faster."""
 
 ENCODINGS: tuple[str, ...] = ("zstd", "gzip")
-"""FIBO_ENCODINGS: the content codings that are offered, and kept beside the segments."""
+"""FIBO_ENCODINGS: the content codings that are offered."""
 
 
 def max_sn() -> int:
@@ -60,12 +60,6 @@ def encodings() -> list[str]:
 def store_bytes() -> int | None:
     """FIBO_STORE_BYTES: what all that is stored may take; None for any number."""
     limit: int | None = settings.FIBO_STORE_BYTES
-    return limit
-
-
-def encoded_bytes() -> int | None:
-    """FIBO_ENCODED_BYTES: what the coded segments may take of that; None where it is unset."""
-    limit: int | None = settings.FIBO_ENCODED_BYTES
     return limit
 
 

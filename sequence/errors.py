@@ -89,14 +89,6 @@ class LayoutMismatch(FiboError):
         self.directory, self.found, self.expected = directory, found, expected
 
 
-class NoRoom(FiboError):
-    """A coded segment is longer than the settings leave room for."""
-
-    def __init__(self, left_bytes: int) -> None:
-        super().__init__(f"It is longer than the {left_bytes:,} bytes that are left.")
-        self.left_bytes = left_bytes
-
-
 class JobsFailed(FiboError):
     """Workers have given up building segments."""
 

@@ -69,7 +69,7 @@ def _chunks(segment: Segment, blocks: Span) -> Iterator[bytes]:
     except FAULTS as fault:
         wrong = Span(start, min(start + CHUNK_BYTES, blocks.stop))
         healed.send(segment)
-        usage.note(segment.number, healed=1)
+        usage.note(segment.number, repaired=1)
         build.mend_soon(segment.number, fault)
         yield from compute_bytes(wrong.less(-segment.start_offset))
 

@@ -104,10 +104,10 @@ class Inventory(NamedTuple):
     """Their lengths in bytes."""
     missing: list[int]
     """Those whose files are missing or have another length than the rows say."""
-    healed: list[int]
-    """Those of the stored ones that were ever healed."""
+    repaired: list[int]
+    """Those of the stored ones that were ever repaired."""
     served_times: int
-    healed_times: int
+    repaired_times: int
 
     def totals(self) -> dict[str, int]:
         """Return the totals over what is stored."""
@@ -120,7 +120,7 @@ class Inventory(NamedTuple):
             "bytes": length_bytes,
             "digits": length_bytes - terms,
             "served": self.served_times,
-            "healed": self.healed_times,
+            "repaired": self.repaired_times,
         }
 
 
@@ -129,14 +129,14 @@ def take() -> Inventory:
 
     Not with the plan, which takes 0.1 ms a row: `faults` does that.
     """
-    columns = ("number", "length_bytes", "served", "healed")
+    columns = ("number", "length_bytes", "served", "repaired")
     numbered = Segment.objects.numbered(conf.layout().possible)
     # The rows first: what is stored in between has its file by then.
     found = list(numbered.order_by("number").values_list(*columns))
     store = build.store()
     files = store.lengths() if store.near is store else None
-    inventory, served_times, healed_times = Inventory({}, [], [], 0, 0), 0, 0
-    for number, length_bytes, served, healed in found:
+    inventory, served_times, repaired_times = Inventory({}, [], [], 0, 0), 0, 0
+    for number, length_bytes, served, repaired in found:
         name = segment_name(number)
         if not models.is_count(length_bytes) or (
             files is not None and files.get(name) != length_bytes
@@ -145,10 +145,10 @@ def take() -> Inventory:
             continue
         inventory.stored[number] = length_bytes
         served_times += served if models.is_count(served) else 0
-        if models.is_count(healed) and healed:
-            healed_times += healed
-            inventory.healed.append(number)
-    return inventory._replace(served_times=served_times, healed_times=healed_times)
+        if models.is_count(repaired) and repaired:
+            repaired_times += repaired
+            inventory.repaired.append(number)
+    return inventory._replace(served_times=served_times, repaired_times=repaired_times)
 
 
 def runs(numbers: Iterable[int], most: int = maxsize) -> Iterator[range]:

@@ -24,7 +24,7 @@ from sequence import __version__, index, inventory
 from sequence.counting import SharedValue
 from sequence.errors import FiboError
 from sequence.healing import healed
-from sequence.models import CodedSegment, Segment
+from sequence.models import Segment
 from sequence.ratelimit import acquire
 from sequence.text.format import FORMATS
 from sequence.text.layout import LAYOUT_VERSION
@@ -139,7 +139,6 @@ class _Found:
         yield InfoMetricFamily("fibo_build", "The program that runs.", program)
         try:
             totals = inventory.take().totals()
-            coded_bytes = CodedSegment.objects.total_bytes()
         except (FiboError, OSError, DatabaseError) as error:
             # If the store or the index fails, the other metrics are wanted most.
             if acquire("totals"):
@@ -152,7 +151,4 @@ class _Found:
             "fibo_store_missing_segments",
             "Segments of the index whose files are missing or have another length.",
             totals["missing"],
-        )
-        yield GaugeMetricFamily(
-            "fibo_store_coded_bytes", "Stored bytes of coded segments, besides.", coded_bytes
         )

@@ -1,7 +1,6 @@
 """The index: which segment holds each term, and where in it."""
 
 import json
-import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
@@ -11,7 +10,7 @@ from threading import Lock
 from typing import Any, Self
 
 from django.db import connection, models, transaction
-from django.db.models import Case, F, Sum, Value, When
+from django.db.models import Case, F, Value, When
 from django.db.models.functions import Cast
 from django.utils.timezone import now
 
@@ -22,7 +21,7 @@ from sequence.text.span import Span
 MOST_COUNT = 10**15
 """What a count of a segment's history can be at most: more is read from no damaged row."""
 
-COUNTS = ("served", "checked_blocks", "healed")
+COUNTS = ("served", "checked_blocks", "repaired")
 """The counts of a segment's history, by the names of their columns."""
 
 
@@ -84,7 +83,7 @@ class Segment(models.Model):
     served = models.PositiveBigIntegerField(default=0, help_text="how often")
     served_at = models.DateTimeField(null=True, help_text="for the last time")
     checked_blocks = models.PositiveBigIntegerField(default=0, help_text="read and checked")
-    healed = models.PositiveBigIntegerField(default=0, help_text="stretches that were wrong")
+    repaired = models.PositiveBigIntegerField(default=0, help_text="stretches that were wrong")
 
     objects = SegmentQuerySet.as_manager()
 
@@ -166,50 +165,6 @@ class Term(models.Model):
         return f"F({self.n})"
 
 
-class CodedSegmentQuerySet(models.QuerySet["CodedSegment"]):
-    """Questions about the segments that are kept in a format and a coding."""
-
-    def total_bytes(self) -> int:
-        """How many bytes all of them take."""
-        return self.aggregate(total=Sum("length_bytes"))["total"] or 0
-
-    def sealed(self, name: str) -> "CodedSegment | None":
-        """The one of that name, where it is there and nothing in its row has changed."""
-        found = self.filter(name=name).defer("created_at").first()
-        return found if found and found.seal == found.right_seal() else None
-
-
-class CodedSegment(models.Model):
-    """A segment in a format and a content coding: its row means that its bytes are on the disk."""
-
-    name = models.CharField(max_length=64, primary_key=True)
-    segment = models.ForeignKey(Segment, models.CASCADE, related_name="coded")
-    length_bytes = models.PositiveBigIntegerField()
-    crc32 = models.PositiveBigIntegerField(help_text="of the bytes before they were coded")
-    block_checksums = models.BinaryField(help_text="CRC-32 of each block, 4 bytes big-endian each")
-    seal = models.PositiveBigIntegerField(help_text="CRC-32 of what the columns before it say")
-    created_at = models.DateTimeField(auto_now_add=True)
-
-    objects = CodedSegmentQuerySet.as_manager()
-
-    class Meta:
-        ordering = ("name",)
-        constraints = (
-            models.CheckConstraint(
-                name="coded_segment_has_bytes", condition=models.Q(length_bytes__gte=1)
-            ),
-        )
-
-    def __str__(self) -> str:
-        return self.name
-
-    def right_seal(self) -> int:
-        """What its seal must be. Unlike a segment's columns, no arithmetic knows these."""
-        blocks = bytes(self.block_checksums)
-        facts = (self.name, self.segment_id, self.length_bytes, self.crc32, blocks)
-        return zlib.crc32(repr(facts).encode())
-
-
 # Asked for every answer. Written out, as to put these two together took Django 1.5 ms of the 1.8
 # that a short answer takes.
 _CHECKSUMS = (
@@ -287,12 +242,11 @@ def durable() -> Iterator[None]:
 
 
 def remove(segments: models.QuerySet[Segment]) -> None:
-    """Remove the rows of the segments, of their terms and of their coded forms, durably."""
+    """Remove the rows of the segments and of their terms, durably."""
     numbers = segments.order_by().values("number")
     if locked := [number for (number,) in numbers.values_list("number")]:
         with durable(), writing(*locked):
             # By a subquery: in a damaged row a number may be of a type that no parameter has.
-            delete(CodedSegment.objects.filter(segment__in=numbers))
             delete(Term.objects.filter(segment__in=numbers))
             delete(segments.order_by())
 
@@ -310,7 +264,6 @@ def _replace(segment: Segment) -> None:
         models.Q(**{column: facts[column]}) for column in ("name", "first_term", "start_offset")
     )
     remove(Segment.objects.filter(reduce(or_, unique)).exclude(number=segment.number))
-    # Updated and not removed where it is there: its coded forms stay right.
     segment.created_at = now()
     rows = Segment.objects.filter(number=segment.number)
     wrong = models.Q(n__gte=segment.first_term, n__lte=segment.last_term)

@@ -17,10 +17,10 @@ PAGE = {HTML: {"schema": STRING}}
 HEADERS: Object = {
     "ETag": "Strong: made of what the bytes follow from.",
     "Cache-Control": "How long the answer may be kept; `immutable` where it can never change.",
-    "Accept-Ranges": "`bytes`: ranges are answered (RFC 9110, section 14), of the uncoded bytes.",
+    "Accept-Ranges": "`bytes`: ranges are answered, without a coding (RFC 9110, section 14).",
     "Vary": "Which headers of the request the answer depends on.",
 }
-LENGTH = {"Content-Length": "Exact. A coded answer has none."}
+LENGTH = {"Content-Length": "Exact. An encoded answer of more than 256 KiB of content has none."}
 CONTENT_RANGE = {"Content-Range": "Which bytes these are of how many."}
 NEXT = {"Link": "The next window as `rel=next`, where there is one; this as `rel=service-desc`."}
 

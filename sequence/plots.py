@@ -2,12 +2,10 @@
 
 from collections.abc import Callable, Iterator
 from math import log10
-from typing import NamedTuple
 
-from sequence import coded, conf, inventory
+from sequence import conf
 from sequence.drawing import HEIGHT, WIDTH, Bar, Plot, Scale, Tick
 from sequence.inventory import Inventory, bytes_of, runs
-from sequence.models import CodedSegment
 from sequence.text import layout
 from sequence.text.leading import leading_digits
 
@@ -16,15 +14,6 @@ POINTS = 100
 ROW_HEIGHT, STRIP_HEIGHT = 24, 18
 LEAST_WIDTH = 2
 """Stored segments that are less wide are drawn together with those after them."""
-
-
-class Kept(NamedTuple):
-    """The segments that are kept in one form."""
-
-    numbers: list[int]
-    """Of the segments, in order."""
-    coded_bytes: int | None = None
-    """What they take in the form; None if that is their plain bytes."""
 
 
 def digits(count: int) -> Plot:
@@ -83,78 +72,52 @@ def leading(count: int) -> Plot:
 
 
 def coverage(found: Inventory) -> Plot:
-    """Which segments are stored of the text that can be had, as they are and coded."""
+    """Which segments are stored of the text that can be asked for, and which were ever repaired."""
     last = conf.layout().segment_of(max(conf.max_sn() - 1, 0))
     across = Scale(conf.layout().planned(last).span.stop, WIDTH)
-    forms = _kept(found, last)
-    bottoms = [row * ROW_HEIGHT for row in reversed(range(len(forms)))]
-    rows = [_totals(form, kept, across.most) for form, kept in forms.items()]
+    strips = {
+        name: [number for number in numbers if number <= last]
+        for name, numbers in (("stored", found.stored), ("repaired", found.repaired))
+    }
+    bottoms = [row * ROW_HEIGHT for row in reversed(range(len(strips)))]
+    rows = [_totals(name, numbers, across.most) for name, numbers in strips.items()]
     return Plot(
         "coverage",
-        f"A strip for each form, filled where segments are stored: {rows[0][2]} per cent of the "
-        "text as it is.",
-        ("form", "segments", "% of the text", "bytes", "% of plain"),
+        f"Two strips, filled where segments are stored ({rows[0][2]} per cent of the text) and "
+        "where they were ever repaired.",
+        ("which", "segments", "% of the text", "bytes"),
         rows,
         across.label("bytes of the text"),
-        "form",
+        "segments",
         across.ticks,
         [
-            Tick(bottom + STRIP_HEIGHT / 2, form)
-            for bottom, form in zip(bottoms, forms, strict=True)
+            Tick(bottom + STRIP_HEIGHT / 2, name)
+            for bottom, name in zip(bottoms, strips, strict=True)
         ],
         bars=tuple(
             bar
-            for bottom, kept in zip(bottoms, forms.values(), strict=True)
-            for bar in _strip(across, kept.numbers, bottom)
+            for bottom, numbers in zip(bottoms, strips.values(), strict=True)
+            for bar in _strip(across, numbers, bottom)
         ),
-        height=len(forms) * ROW_HEIGHT,
+        height=len(strips) * ROW_HEIGHT,
     )
 
 
-def _totals(form: str, kept: Kept, text_bytes: int) -> tuple[str, ...]:
-    """A form's row in the table of what is stored of so many bytes of the text."""
-    plain_bytes = sum(bytes_of(run).length for run in runs(kept.numbers))
-    kept_bytes = plain_bytes if kept.coded_bytes is None else kept.coded_bytes
-    return (
-        form,
-        f"{len(kept.numbers):,}",
-        _per_cent(plain_bytes, text_bytes),
-        f"{kept_bytes:,}",
-        _per_cent(kept_bytes, plain_bytes),
-    )
+def _totals(name: str, numbers: list[int], text_bytes: int) -> tuple[str, ...]:
+    """A strip's row in the table, of so many bytes of the text."""
+    length_bytes = sum(bytes_of(run).length for run in runs(numbers))
+    share = f"{100 * length_bytes / text_bytes if text_bytes else 0:.1f}"
+    return name, f"{len(numbers):,}", share, f"{length_bytes:,}"
 
 
 def _strip(across: Scale, numbers: list[int], bottom: int) -> Iterator[Bar]:
-    """The bars of a form, each wide enough to be seen: neighbours are drawn together for that."""
+    """The bars of a strip, each wide enough to be seen: neighbours are drawn together for that."""
     least_bytes = across.most * LEAST_WIDTH // across.length
     together = max(-(-least_bytes // conf.layout().segment_bytes), 1)
     for run in runs(numbers, together):
         span = bytes_of(run)
         width = max(across.place(span.length), LEAST_WIDTH / 4)
         yield Bar(across.place(span.start), bottom, width, STRIP_HEIGHT)
-
-
-def _kept(found: Inventory, last: int) -> dict[str, Kept]:
-    """What is stored of the segments up to the last one, by its form."""
-    forms = {"text": Kept([number for number in found.stored if number <= last])}
-    if healed := [number for number in found.healed if number <= last]:
-        forms["mended"] = Kept(healed)
-    kept: dict[str, list[tuple[int, int]]] = {}
-    of_segments = CodedSegment.objects.filter(segment__in=inventory.rows().values("number"))
-    for name, *numbered in of_segments.order_by("segment").values_list(
-        "name", "segment_id", "length_bytes"
-    ):
-        if numbered[0] <= last:
-            kept.setdefault(coded.form(name), []).append((numbered[0], numbered[1]))
-    coded_forms = {
-        form: Kept([number for number, _ in each], sum(length for _, length in each))
-        for form, each in sorted(kept.items())
-    }
-    return forms | coded_forms
-
-
-def _per_cent(part: int, whole: int) -> str:
-    return f"{100 * part / whole if whole else 0:.1f}"
 
 
 def _line(

@@ -7,7 +7,7 @@ from django.db import connection
 
 from sequence import budget, build, inventory, models
 from sequence.failures import Failures
-from sequence.models import CodedSegment, Segment
+from sequence.models import Segment
 from sequence.store.store import Segments
 from sequence.text.layout import segment_name, segment_number
 
@@ -25,11 +25,9 @@ class Surplus(NamedTuple):
 
 
 def surplus() -> list[Surplus]:
-    """What is to be deleted: segments beyond the budget with their coded forms, and of the other
-    coded ones those of the highest segments, as many as are too many."""
+    """What is to be deleted: the segments beyond the budget."""
     store = build.store()
-    beyond = _beyond() if store.near is store else _copies(store.near)
-    return [*beyond, *_too_many_coded()]
+    return list(_beyond() if store.near is store else _copies(store.near))
 
 
 def _beyond() -> Iterator[Surplus]:
@@ -43,20 +41,6 @@ def _copies(near: Segments) -> Iterator[Surplus]:
     for name in sorted(near.names()):
         if not budget.is_copied(name):
             yield Surplus(name, near.length(name) or 0, is_copy=True)
-
-
-def _too_many_coded() -> Iterator[Surplus]:
-    limit = budget.encoded_bytes()
-    if limit is None:
-        return
-    rows = CodedSegment.objects.order_by("segment", "name").values_list(
-        "segment", "name", "length_bytes"
-    )
-    for number, name, length_bytes in rows.iterator():
-        if budget.keeps(number):
-            limit -= length_bytes
-            if limit < 0:
-                yield Surplus(name, length_bytes)
 
 
 def prune(found: list[Surplus]) -> Generator[Surplus]:
@@ -87,10 +71,7 @@ def prune(found: list[Surplus]) -> Generator[Surplus]:
 
 
 def _delete_rows(batch: list[Surplus]) -> None:
-    names = {each.name for each in batch if not each.is_copy}
-    numbers = {segment_number(name) for name in names}
-    plain = [n for n in numbers if n is not None and segment_name(n) in names]
     # By number alone: in a damaged row the name may be another one.
-    models.remove(Segment.objects.filter(number__in=plain))
-    with models.durable():
-        CodedSegment.objects.filter(name__in=names).delete()
+    numbers = (segment_number(each.name) for each in batch if not each.is_copy)
+    rows = Segment.objects.filter(number__in=[number for number in numbers if number is not None])
+    models.remove(rows)

@@ -3,7 +3,7 @@
 import hashlib
 import json
 import logging
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import wraps
 from http import HTTPStatus
 
@@ -11,9 +11,9 @@ from django.db import DatabaseError
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, StreamingHttpResponse
 from django.views.decorators.csrf import csrf_exempt
 
-from sequence import accounts, coded, conf, pages
-from sequence.coded_stream import stream_coded
-from sequence.coding import CODINGS
+from sequence import accounts, conf, pages
+from sequence.coding.coder import packer
+from sequence.coding.coding import CODINGS, MIN_BYTES, Coding
 from sequence.errors import (
     FiboError,
     MethodNotAllowed,
@@ -30,7 +30,7 @@ from sequence.protocol.answer import IMMUTABLE, Answer, Metadata, answer, strong
 from sequence.protocol.negotiate import IDENTITY, media_type
 from sequence.protocol.ranges import MOST_RANGES
 from sequence.ratelimit import acquire
-from sequence.stream import primed, stream
+from sequence.stream import encoded, primed, stream
 from sequence.text.format import PLAIN
 from sequence.text.layout import LAYOUT_VERSION, digit_count
 from sequence.text.representation import Representation
@@ -44,6 +44,9 @@ JSON = "application/json"
 PAGE = f"{HTML}; charset=utf-8"
 PROBLEM = "application/problem+json"
 RETRY_AFTER_S = 5
+
+MAX_WHOLE_BYTES = 256 * 1024
+"""An answer of up to so many bytes is encoded before it is sent, so that its length can be told."""
 
 MAX_RANGE_DIGITS = 2**20
 """How many digits the terms may have, together, in which the ranges of one answer begin: each is
@@ -201,11 +204,8 @@ def represent(request: HttpRequest, representation: Representation) -> Decided:
     """The response to a request for a representation; raises the errors of refusal."""
     format, terms = representation.format, representation.terms
     facts = (LAYOUT_VERSION, terms.start, terms.stop, format.name)
-    # Nothing stays nothing; and a coded answer's end is told by its chunks, which HTTP/1.0 lacks.
-    chunked = representation.length and request.META["SERVER_PROTOCOL"] > "HTTP/1.0"
-    codings = coded.offered() if chunked else []
-    segment_bytes = conf.layout().segment_bytes
-    etags = {c.name: strong_etag(*facts, c.name, c.recipe, segment_bytes) for c in codings}
+    codings = offered(request, representation)
+    etags = {coding.name: strong_etag(*facts, coding.name, coding.version) for coding in codings}
     etags[IDENTITY] = strong_etag(*facts, IDENTITY)
     about = Metadata(
         representation.length,
@@ -215,11 +215,32 @@ def represent(request: HttpRequest, representation: Representation) -> Decided:
         most_ranges=most_ranges(terms),
     )
     decided = answer(str(request.method), request.headers, about)
-    if decided.coding == IDENTITY or not decided.body:
+    if decided.coding == IDENTITY:
         chunks = stream(representation, decided.body)
     else:
-        chunks = stream_coded(representation, CODINGS[decided.coding])
+        chunks = encode(decided, representation)
     return Decided(decided, primed(chunks), format.name)
+
+
+def offered(request: HttpRequest, representation: Representation) -> list[Coding]:
+    """The codings that the representation is offered in, the preferred one first."""
+    # The end of a long encoded answer is told by its chunks, which HTTP/1.0 lacks.
+    if representation.length < MIN_BYTES or request.META["SERVER_PROTOCOL"] < "HTTP/1.1":
+        return []
+    allowed = conf.encodings()
+    return [coding for name, coding in CODINGS.items() if name in allowed and packer.available]
+
+
+def encode(decided: Answer, representation: Representation) -> Iterator[bytes]:
+    """The body of an encoded answer; a short one is encoded at once, and its length is told."""
+    if decided.status != HTTPStatus.OK:
+        return iter(())
+    chunks = encoded(representation, CODINGS[decided.coding])
+    if representation.length <= MAX_WHOLE_BYTES:
+        content = b"".join(chunks)
+        decided.headers["Content-Length"] = str(len(content))
+        chunks = iter([content])
+    return chunks if decided.body else iter(())
 
 
 def small(

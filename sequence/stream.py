@@ -5,6 +5,7 @@ from collections.abc import Generator, Iterable, Iterator
 from concurrent.futures import Future
 
 from sequence import budget, build, conf, healing, pace, usage
+from sequence.coding.coding import Coding
 from sequence.errors import BodyShort
 from sequence.models import Segment
 from sequence.store.store import CHUNK_BYTES
@@ -40,6 +41,17 @@ def stream(representation: Representation, body: Iterable[bytes | Span]) -> Iter
             yield from _excerpt(representation, part)
         else:
             yield part
+
+
+def encoded(representation: Representation, coding: Coding) -> Iterator[bytes]:
+    """The whole representation in the coding, in chunks, encoded as they are taken.
+
+    Raises what `stream` raises.
+    """
+    coder = coding.coder(representation)
+    whole = Span(0, representation.length)
+    yield from filter(None, map(coder.pack, stream(representation, [whole])))
+    yield coder.finish()
 
 
 def _excerpt(representation: Representation, span: Span) -> Iterator[bytes]:

@@ -1,11 +1,20 @@
 """Brings files and rows together: before a start, and after the loss of an index."""
 
+import logging
+import re
+
 from django.dispatch import receiver
 
 from sequence import budget, build, conf, index
 from sequence.index import dispensable
-from sequence.models import CodedSegment, Segment
-from sequence.text.layout import SEGMENT_SUFFIX, segment_name, segment_number
+from sequence.models import Segment
+from sequence.store.store import LABEL
+from sequence.text.layout import segment_number
+
+log = logging.getLogger(__name__)
+
+_ENCODED = re.compile(r"[0-9]{8,}\.[a-z]+\.[a-z]+-[a-z0-9]+(\.lock|\.part)?|coded\.lock", re.ASCII)
+"""The names that encoded segments had, while they were stored."""
 
 
 def prepare() -> None:
@@ -19,8 +28,8 @@ def prepare() -> None:
 
 def unindexed() -> list[int]:
     """The numbers of the segments whose files are there and whose rows are not."""
-    files, rows = build.store().names(), set(Segment.objects.values_list("number", flat=True))
-    numbers = (segment_number(name) for name in files if name.endswith(SEGMENT_SUFFIX))
+    numbers = map(segment_number, build.store().names())
+    rows = set(Segment.objects.values_list("number", flat=True))
     return sorted(n for n in numbers if n is not None and n not in rows and _is_kept(n))
 
 
@@ -32,22 +41,25 @@ def _is_kept(number: int) -> bool:
 def take_in() -> None:
     """Brings files and rows together again, as after the loss of an index.
 
-    Has the rows of segments written that have none, one after another. Coded ones without a row
-    are removed, as they take room that nobody counts.
+    Has the rows of segments written that have none, one after another, and removes what versions
+    before kept in content codings.
     """
     with dispensable("Looking for segments without rows"):
-        for name in _coded_without_rows():
-            with dispensable(f"Removing {name}"), build.store().sole_builder(name):
-                if not CodedSegment.objects.filter(name=name).exists():
-                    build.store().remove(name)
+        _remove_encoded()
         for number in unindexed():
             build.attempt(build.build, number)
 
 
-def _coded_without_rows() -> list[str]:
-    rows = set(CodedSegment.objects.values_list("name", flat=True))
-    numbers = ((name, segment_number(name)) for name in build.store().names())
-    return [n for n, k in numbers if k is not None and n != segment_name(k) and n not in rows]
+def _remove_encoded() -> None:
+    """Remove the encoded segments of versions before 0.1.0, with what their builders left."""
+    store = build.store()
+    # One process of a host removes them, and tells.
+    with store.sole_builder(LABEL):
+        if found := list(filter(_ENCODED.fullmatch, store.all_names())):
+            for name in found:
+                store.remove(name)
+            store.sync()
+            log.info("Removed %s files of encoded segments: nothing encoded is stored.", len(found))
 
 
 @receiver(index.restored)
@@ -62,9 +74,9 @@ def sweep() -> None:
     """
     for name in build.store().abandoned():
         with dispensable(f"Sweeping {name}"):
-            rows = (Segment.objects.filter(name=name), CodedSegment.objects.filter(name=name))
+            rows = Segment.objects.filter(name=name)
             # Complete, perhaps, but not in the index yet; it can be made again.
-            if build.store().is_own(name) and not any(found.exists() for found in rows):
+            if build.store().is_own(name) and not rows.exists():
                 build.store().remove(name)
     if build.label_fault():
         build.set_label()

@@ -1,4 +1,4 @@
-"""Counts how often each segment is served, checked and healed, apart from the streams."""
+"""Counts how often each segment is served, checked and repaired, apart from the streams."""
 
 import threading
 from collections import Counter

@@ -3,21 +3,19 @@
 from collections.abc import Generator, Iterator
 from contextlib import suppress
 from itertools import pairwise
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 from django.db import DatabaseError
 from django.db.models import QuerySet
 
-from sequence import build, coded, conf, index, inventory, models, upkeep
+from sequence import build, conf, index, inventory, models, upkeep
 from sequence.background import each
-from sequence.coding import CODINGS
-from sequence.models import CodedSegment, Segment, Term
+from sequence.models import Segment, Term
 from sequence.store.checksum import BlockChecksums
 from sequence.store.store import LABEL, Segments
 from sequence.text import adder
-from sequence.text.compute import compute, compute_bytes
-from sequence.text.format import FORMATS
-from sequence.text.layout import Planned, offset, segment_name, segment_number, term_at
+from sequence.text.compute import compute
+from sequence.text.layout import Planned, segment_name, segment_number, term_at
 from sequence.text.span import Span
 
 
@@ -45,8 +43,6 @@ def faults() -> list[Finding]:
             for what, rows in _rows_of_nothing()
             if (count := rows.count())
         ]
-        if lost := len(_coded_without_files()):
-            found.append(f"It has {lost:,} coded segments whose files are gone.")
     except DatabaseError as error:
         found = [index.said(error)]
     findings = [Finding(index.name(), sentence) for sentence in found if sentence]
@@ -64,8 +60,6 @@ def mend_faults() -> None:
     with models.durable(), models.writing():
         for _, rows in _rows_of_nothing():
             models.delete(rows)
-        for name in _coded_without_files():
-            models.delete(CodedSegment.objects.filter(name=name))
     upkeep.sweep()
 
 
@@ -75,11 +69,6 @@ def _rows_of_nothing() -> list[tuple[str, QuerySet[Any]]]:
         ("segments that cannot be", inventory.strays()),
         ("terms in segments that it does not have", Term.objects.exclude(segment__in=possible)),
     ]
-
-
-def _coded_without_files() -> set[str]:
-    rows = CodedSegment.objects.values_list("name", flat=True)
-    return {*rows}.difference(build.store().names())
 
 
 def names() -> list[str]:
@@ -118,10 +107,8 @@ def repair(name: str) -> None:
 
     Raises OSError and DatabaseError where that cannot be written.
     """
-    number, store = segment_number(name), build.store()
-    if number is None or name != segment_name(number):
-        coded.forget(name)
-    elif conf.layout().planned(number).term_count and (
+    number, store = _number(name), build.store()
+    if conf.layout().planned(number).term_count and (
         store.length(name) is not None or build.stored(number) or name in store.names()
     ):
         build.mend(number)
@@ -132,21 +119,22 @@ def repair(name: str) -> None:
             store.remove(name)
 
 
+def _number(name: str) -> int:
+    """The number in the name of a segment of the store's own."""
+    return cast("int", segment_number(name))
+
+
 def _wrong(name: str) -> Iterator[str]:
     """What is wrong with a file and its rows."""
-    number, being_made = segment_number(name), build.store().is_being_made(name)
-    if number is not None and name == segment_name(number):
-        # What a builder has not finished, be it at work or dead, nobody reads either.
-        if not being_made or Segment.objects.filter(number=number).exists():
-            planned = conf.layout().stored(number, build.store().length(name))
-            if planned.term_count:
-                yield from _wrong_segment(planned)
-            else:
-                yield "There is no segment of that number: its place lies within one long term."
-    elif number is not None and CodedSegment.objects.filter(name=name).exists():
-        yield from _wrong_coded(name)
-    elif not being_made:
-        yield "It belongs to nothing that the index knows."
+    number = _number(name)
+    # What a builder has not finished, be it at work or dead, nobody reads either.
+    if build.store().is_being_made(name) and not Segment.objects.filter(number=number).exists():
+        return
+    planned = conf.layout().stored(number, build.store().length(name))
+    if planned.term_count:
+        yield from _wrong_segment(planned)
+    else:
+        yield "There is no segment of that number: its place lies within one long term."
 
 
 def _wrong_segment(planned: Planned) -> Iterator[str]:
@@ -163,11 +151,6 @@ def _wrong_segment(planned: Planned) -> Iterator[str]:
                 yield "The index has other checksums than its bytes must have."
         yield from _wrong_terms(planned)
     yield from wrong_bytes
-
-
-def _wrong_time(rows: QuerySet[Any]) -> Iterator[str]:
-    if not models.is_time(rows.values_list("created_at", flat=True).get()):
-        yield "The index has a created_at that is no time."
 
 
 def _wrong_terms(planned: Planned) -> Iterator[str]:
@@ -222,42 +205,3 @@ def _first_difference(found: bytes, expected: bytes) -> int:
     """Where the two differ first."""
     pairs = enumerate(zip(found, expected, strict=False))
     return next((at for at, (a, b) in pairs if a != b), min(len(found), len(expected)))
-
-
-def _wrong_coded(name: str) -> Iterator[str]:
-    """What is wrong with a coded segment: it must be what coding makes of the digits."""
-    digits, _, rest = name.partition(".")
-    makers = {
-        coded.file_name(int(digits), format, coding): (format, coding)
-        for format in FORMATS.values()
-        for coding in CODINGS.values()
-    }
-    if name not in makers:
-        yield f"There is no format and coding that {rest} tells of."
-        return
-    number, (format, coding) = int(digits), makers[name]
-    text = compute_bytes(Span(*map(offset, conf.layout().terms(number))))
-    index.give_back()
-    coder, checksums, position = coded.CheckedCoder(coding), BlockChecksums(), 0
-    for piece in coder.code(coded.rendered(number, format, text)):
-        checksums.update(piece)
-        span = Span(position, position + len(piece))
-        position = span.stop
-        if build.store().part(name, span) != piece:
-            yield f"It is wrong, or ends, between bytes {span.start:,} and {span.stop:,}."
-            return
-    right = CodedSegment(
-        name=name,
-        segment_id=number,
-        length_bytes=position,
-        crc32=coder.crc32,
-        block_checksums=checksums.digest(),
-    )
-    rows = CodedSegment.objects.filter(name=name)
-    columns = ("segment_id", "length_bytes", "crc32", "block_checksums")
-    row = rows.values_list(*columns, "seal").get()
-    if row != (*(getattr(right, column) for column in columns), right.right_seal()):
-        yield "The index has another segment, length or checksums than it must have."
-    yield from _wrong_time(rows)
-    if build.store().length(name) != position:
-        yield "The file has bytes too many."

@@ -6,6 +6,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import zlib
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from http.client import HTTPConnection, HTTPResponse
@@ -17,6 +18,7 @@ from uuid import uuid4
 
 import hypothesis
 import pytest
+import zstandard
 from pytest_django.fixtures import Settings
 
 from cluster.postgres import Postgres
@@ -89,11 +91,25 @@ def events() -> Iterator[list[object]]:
     healing.healed.disconnect(note)
 
 
+def decoded(body: bytes, coding: str | None) -> bytes:
+    """The body without its content coding: of exactly one gzip member, or one zstd frame."""
+    if coding in (None, "identity"):
+        return body
+    decoder: Any = zlib.decompressobj(31)
+    if coding == "zstd":
+        # RFC 9659: a window of more than 8 MB is not for HTTP.
+        decoder = zstandard.ZstdDecompressor(max_window_size=8 << 20).decompressobj()
+    content: bytes = decoder.decompress(body)
+    assert decoder.eof, f"the {coding} does not end"
+    assert not decoder.unused_data, f"something follows the {coding}"
+    return content
+
+
 def idle() -> None:
     """Waits until nothing is being made in the background."""
-    from sequence import build, coded, index, populate
+    from sequence import build, index, populate
 
-    for background in (populate.populating, coded.coders, build.builders, index.restorers):
+    for background in (populate.populating, build.builders, index.restorers):
         # What is being made may have more made.
         while futures := list(background._under_way.values()):
             for future in futures:

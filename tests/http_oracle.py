@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import cache
 from urllib.parse import parse_qsl, urlsplit
 
-from tests import oracle
+from tests import coding_oracle, oracle
 
 MAXIMUM = 100_000
 TERMS = 5_000
@@ -21,6 +21,10 @@ TYPES = {
 }
 CODINGS = ("zstd", "gzip", "identity")
 """In the order in which the service likes them."""
+LEAST_ENCODED = 1024
+"""What has fewer bytes is sent as it is."""
+MOST_WITH_LENGTH = 256 * 1024
+"""What has no more bytes has a Content-Length in any coding."""
 
 ACCEPTED = re.compile(
     # RFC 9110, 12.5.3 and 12.4.2: codings [ weight ]; a quoted string of ABNF has no case.
@@ -56,7 +60,7 @@ class Part:
 class Answer:
     """What must be answered; `body` is what is left when the coding is undone.
 
-    `content_length` is None where it must be absent (a coded body) or where the answer's own
+    `content_length` is None where it must be absent (a long encoded body) or where the answer's own
     words decide it (an error, several parts). An error's body is not said here.
     """
 
@@ -94,7 +98,7 @@ def answer(method: str, target: str, headers: Mapping[str, str], tag_of: TagOf) 
         200,
         coding,
         body=whole if method == "GET" else b"",
-        content_length=len(whole) if coding == "identity" else None,
+        content_length=length_in(window, coding),
     )
 
 
@@ -142,7 +146,21 @@ def representation(window: Window) -> bytes:
 
 def offered(window: Window) -> tuple[str, ...]:
     """The codings that there are; nothing has a length of 0 and no coding (HOSTILE 3)."""
-    return CODINGS if representation(window) else ("identity",)
+    return CODINGS if len(representation(window)) >= LEAST_ENCODED else ("identity",)
+
+
+@cache
+def length_in(window: Window, coding: str) -> int | None:
+    """The Content-Length of the whole window in a coding."""
+    content = representation(window)
+    if coding == "identity":
+        return len(content)
+    if len(content) > MOST_WITH_LENGTH:
+        return None
+    if coding == "zstd":
+        return len(coding_oracle.zstd(content))
+    terms = oracle.terms(TERMS)[window.start : window.start + window.sn]
+    return len(coding_oracle.gzip(content, sum(len(term) - 1 for term in terms)))
 
 
 def coding_of(method: str, headers: Mapping[str, str], codings: tuple[str, ...]) -> str | None:

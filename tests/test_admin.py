@@ -1,16 +1,13 @@
 from pathlib import Path
 
 import pytest
-from django.contrib.admin.utils import quote
 from django.contrib.auth.models import Permission, User
 from django.core.management import call_command
 from django.test import Client
 from pytest_django import DjangoAssertNumQueries
 
-from sequence import admin, build, coded, conf, populate
-from sequence.coding import ZSTD
-from sequence.models import CodedSegment, Segment
-from sequence.text.format import FORMATS
+from sequence import admin, build, conf, populate
+from sequence.models import Segment
 from sequence.text.span import Span
 from tests.conftest import idle
 
@@ -145,13 +142,12 @@ def test_what_is_allowed_is_asked_of_the_accounts(data_dir: Path) -> None:
 
 
 def test_the_list_shows_what_has_become_of_a_segment(data_dir: Path, operator: Client) -> None:
-    assert coded.make(0, FORMATS["text"], ZSTD)
-    Segment.objects.update(served=4711, checked_blocks=815, healed=42)
+    build.build(0)
+    Segment.objects.update(served=4711, checked_blocks=815, repaired=42)
     page = operator.get(LIST).content.decode()
-    for cell in ("served", "checked_blocks", "healed"):
+    for cell in ("served", "checked_blocks", "repaired"):
         assert f'class="field-{cell}"' in page
     assert ">4711<" in page
-    assert f"{CodedSegment.objects.total_bytes():,}</td>" in page
     assert "<strong>42</strong> times" in page
     assert 'aria-labelledby="coverage-summary"' in page
 
@@ -170,17 +166,6 @@ def test_nothing_can_be_added_or_deleted(data_dir: Path, operator: Client, addre
     assert operator.get(LIST + address).status_code == 403
     assert operator.post(LIST + address, {"post": "yes"}).status_code == 403
     assert Segment.objects.count() == 1
-
-
-def test_coded_segments_are_shown_and_cannot_be_changed(data_dir: Path, operator: Client) -> None:
-    kept = coded.soon(0, FORMATS["text"], ZSTD).result()
-    assert kept
-    page = operator.get("/admin/sequence/codedsegment/").content.decode()
-    assert kept.name in page
-    assert f"{kept.length_bytes:,}" in page
-    address = f"/admin/sequence/codedsegment/{quote(kept.name)}/change/"
-    assert 'name="_save"' not in operator.get(address).content.decode()
-    assert operator.post(address, {"name": "other"}).status_code == 403
 
 
 def test_nothing_can_be_changed(data_dir: Path, operator: Client) -> None:

@@ -11,7 +11,6 @@ BUDGETS = [conf.LEAST_STORE_BYTES, 20_000_000, 100_000_000, 2_000_000_000]
 def test_without_a_budget_there_is_room_for_everything(settings: Settings) -> None:
     assert budget.keeps(10**9)
     assert budget.most_terms(conf.MAX_SN_LIMIT) == conf.MAX_SN_LIMIT
-    assert budget.encoded_bytes() is None
 
 
 @pytest.mark.parametrize("store_bytes", BUDGETS)
@@ -29,22 +28,9 @@ def test_the_lowest_segments_have_room_and_the_others_have_none(
 
 
 @pytest.mark.parametrize("store_bytes", BUDGETS)
-def test_plain_and_coded_segments_and_the_index_have_room_together(
-    settings: Settings, store_bytes: int
-) -> None:
+def test_segments_and_the_index_have_room_together(settings: Settings, store_bytes: int) -> None:
     settings.FIBO_STORE_BYTES = store_bytes
     terms = budget.most_terms(conf.MAX_SN_LIMIT)
     plain_bytes = conf.layout().planned(conf.layout().segment_of(terms)).start_offset
-    assert budget.encoded_bytes() == store_bytes // 3
-    left = store_bytes - plain_bytes - store_bytes // 3
+    left = store_bytes - plain_bytes
     assert left >= budget.INDEX_BYTES + budget.INDEX_BYTES_A_TERM * terms
-
-
-def test_what_is_not_coded_leaves_its_room_to_plain_segments(settings: Settings) -> None:
-    settings.FIBO_STORE_BYTES = 100_000_000
-    with_codings = budget.most_terms(conf.MAX_SN_LIMIT)
-    settings.FIBO_ENCODINGS = []
-    assert budget.encoded_bytes() == 0
-    assert budget.most_terms(conf.MAX_SN_LIMIT) > with_codings
-    settings.FIBO_ENCODINGS, settings.FIBO_ENCODED_BYTES = ["gzip"], 1000
-    assert budget.encoded_bytes() == 1000

@@ -8,14 +8,12 @@ import pytest
 from django.db import OperationalError
 from pytest_django.fixtures import Settings
 
-from sequence import build, coded, conf, models, populate, upkeep, verify
+from sequence import build, conf, models, populate, upkeep, verify
 from sequence.background import in_thread
 from sequence.build import soon, store
-from sequence.coding import ZSTD
 from sequence.errors import LayoutMismatch, SumMismatch
-from sequence.models import CodedSegment, Segment, Term
+from sequence.models import Segment, Term
 from sequence.text import compute
-from sequence.text.format import FORMATS
 from sequence.text.layout import Layout, offset
 from sequence.text.span import Span
 from tests import oracle
@@ -156,16 +154,6 @@ def test_all_segments_without_rows_are_taken_in(data_dir: Path) -> None:
     upkeep.take_in()
     assert [segment.number for segment in Segment.objects.all()] == [0, 1, 2, 30]
     assert upkeep.unindexed() == []
-
-
-def test_coded_segments_without_rows_are_removed(data_dir: Path) -> None:
-    kept, lost = (coded.make(number, FORMATS["text"], ZSTD) for number in (0, 1))
-    assert kept
-    assert lost
-    CodedSegment.objects.filter(name=lost.name).delete()
-    upkeep.take_in()
-    assert kept.name in build.store().names()
-    assert lost.name not in build.store().names()
 
 
 def test_a_store_of_another_layout_is_refused_and_not_touched(

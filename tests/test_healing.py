@@ -9,10 +9,7 @@ from django.db.models import F
 from pytest_django.fixtures import Settings
 
 from sequence import build, healing, models, ratelimit
-from sequence.coded_stream import stream_coded
-from sequence.coding import GZIP, ZSTD, Coding
-from sequence.models import CodedSegment, Segment, Term
-from sequence.store import checksum
+from sequence.models import Segment, Term
 from sequence.store.directory import SegmentDirectory
 from sequence.stream import stream
 from sequence.text.format import FORMATS
@@ -203,28 +200,3 @@ def test_the_log_has_one_true_line_a_segment_and_minute(
         assert len(logged) <= minute * 3
         for key in ratelimit._logged_at:
             ratelimit._logged_at[key] -= ratelimit.EVERY_S
-
-
-@pytest.mark.parametrize("coding", [GZIP, ZSTD], ids=["gzip", "zstd"])
-@pytest.mark.parametrize("damage", ["flip", "cut", "unlink"])
-def test_a_coded_segment_that_is_damaged_is_coded_anew(
-    data_dir: Path, events: list[object], coding: Coding, damage: str
-) -> None:
-    representation = Representation(FORMATS["bfile"], Span(0, TERMS))
-    right = b"".join(stream_coded(representation, coding))
-    kept = CodedSegment.objects.order_by("name")[1]
-    path = data_dir / "segments" / kept.name
-    content = path.read_bytes()
-    assert len(content) > checksum.BLOCK_BYTES
-    chunks = stream_coded(representation, coding)
-    found = next(chunks)
-    if damage == "flip":
-        flip(path, 8 * (checksum.BLOCK_BYTES + 100))
-    elif damage == "cut":
-        path.write_bytes(content[:-1])
-    else:
-        path.unlink()
-    assert found + b"".join(chunks) == right
-    assert len(events) == 1
-    assert b"".join(stream_coded(representation, coding)) == right
-    assert path.read_bytes() == content

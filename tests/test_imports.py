@@ -12,7 +12,7 @@ from tests.conftest import ROOT
 LAYERS = [
     {"errors", "compiler", "__version__"},
     {"text"},
-    {"protocol", "store", "models", "conf", "coding", "packing", "background", "drawing"}
+    {"protocol", "store", "models", "conf", "coding", "background", "drawing"}
     | {"ratelimit", "counting"},
     {"budget", "index_file"},
     {"accounts"},
@@ -20,9 +20,9 @@ LAYERS = [
     {"usage", "pace", "failures"},
     {"build"},
     {"healing", "upkeep", "inventory"},
-    {"coded", "metrics"},
+    {"metrics"},
     {"populate", "stream", "verify", "prune", "plots", "tasks"},
-    {"coded_stream", "describe", "distribute"},
+    {"describe", "distribute"},
     {"pages"},
     {"respond"},
     {"openapi"},
@@ -55,7 +55,7 @@ def test_a_module_imports_only_from_below_and_from_its_own_part(path: Path) -> N
 
 
 @pytest.mark.parametrize(
-    "part", ["text", "store", "protocol", "packing", "errors.py", "coding.py", "compiler.py"]
+    "part", ["text", "store", "protocol", "coding", "errors.py", "compiler.py"]
 )
 def test_the_lower_parts_know_no_django(part: str) -> None:
     root = ROOT / "sequence" / part

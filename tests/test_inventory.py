@@ -150,7 +150,7 @@ def test_answers_are_right_and_counted_whatever_is_in_the_rows(
     for number, column in enumerate(COLUMNS):
         alter("sequence_segment", column, value, f"number = {number}")
     for number in SEGMENTS:
-        usage.note(number, served=1, checked_blocks=1, healed=1)
+        usage.note(number, served=1, checked_blocks=1, repaired=1)
     usage.write()
     for row in inventory.rows():
         for column in models.COUNTS:
@@ -263,7 +263,7 @@ def test_totals_are_over_what_is_stored(data_dir: Path) -> None:
     nothing = inventory.take().totals()
     assert set(nothing.values()) == {0}
     list(populate.populate([0, 1, 3, 5], 2))
-    Segment.objects.filter(number=1).update(served=4, healed=2)
+    Segment.objects.filter(number=1).update(served=4, repaired=2)
     (data_dir / "segments" / segment_name(5)).unlink()
     found = inventory.take()
     text = b"".join(oracle.text(*conf.layout().terms(number)) for number in (0, 1, 3))
@@ -275,9 +275,9 @@ def test_totals_are_over_what_is_stored(data_dir: Path) -> None:
         "bytes": len(text),
         "digits": len(text) - terms,
         "served": 4,
-        "healed": 2,
+        "repaired": 2,
     }
-    assert (list(found.stored), found.missing, found.healed) == ([0, 1, 3], [5], [1])
+    assert (list(found.stored), found.missing, found.repaired) == ([0, 1, 3], [5], [1])
 
 
 @pytest.mark.parametrize(

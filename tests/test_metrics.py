@@ -44,7 +44,6 @@ TYPES = {
     "fibo_store_terms": "gauge",
     "fibo_store_bytes": "gauge",
     "fibo_store_missing_segments": "gauge",
-    "fibo_store_coded_bytes": "gauge",
     "fibo_build_info": "gauge",
 }
 

@@ -7,12 +7,10 @@ import pytest
 from django.test import Client
 from pytest_django.fixtures import Settings
 
-from sequence import budget, build, coded, conf, models, pace, prune, upkeep, verify
-from sequence.coding import ZSTD
-from sequence.models import CodedSegment, Segment
+from sequence import budget, build, conf, models, pace, prune, upkeep, verify
+from sequence.models import Segment
 from sequence.store import bucket
 from sequence.store.checksum import BLOCK_BYTES
-from sequence.text.format import FORMATS
 from sequence.text.layout import offset, segment_name
 from sequence.text.span import Span
 from tests import oracle
@@ -243,15 +241,6 @@ def test_verify_looks_at_objects_and_copies_and_repair_mends_both(
         verify.repair(name)
     assert verified() == []
     assert (sorted(remote().names()), copies()) == (NAMES, NAMES)
-
-
-def test_coded_segments_are_in_the_bucket_and_not_copied(client: Client) -> None:
-    for number in range(3):
-        assert coded.make(number, FORMATS["text"], ZSTD)
-    kept = sorted(CodedSegment.objects.values_list("name", flat=True))
-    assert sorted(remote().names()) == sorted([*NAMES, *kept])
-    assert copies() == NAMES
-    assert verified() == []
 
 
 def test_rows_that_are_lost_are_made_again_from_the_objects(client: Client) -> None:

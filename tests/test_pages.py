@@ -40,7 +40,7 @@ each_scheme = pytest.mark.parametrize("scheme", ["light", "dark"])
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """A server that has the first of its segments stored, coded and not."""
+    """A server that has the first of its segments stored."""
     with served(tmp_path_factory.mktemp("pages") / "data") as server:
         manage(server.data_dir, "prepopulate", "--upto=3000")
         yield server
@@ -517,7 +517,7 @@ def test_the_plots_have_their_data(visit: Visit) -> None:
     for plot in (0, 1):
         points = page.locator("polyline").nth(plot).get_attribute("points") or ""
         assert len(points.split()) == 101
-    _, segments, share, length, _ = cells(page, 3)[0]
+    _, segments, share, length = cells(page, 3)[0]
     stored = [path.stat().st_size for path in (visit.server.data_dir / "segments").glob("*.txt")]
     assert (int(segments), int(length)) == (len(stored), sum(stored))
     assert 0 < float(share) < 100

@@ -6,13 +6,12 @@ from pathlib import Path
 import pytest
 from pytest_django.fixtures import Settings
 
-from sequence import build, coded, conf, inventory, plots
-from sequence.coding import ZSTD
+from sequence import build, conf, inventory, plots
 from sequence.drawing import HEIGHT, WIDTH, Plot, Scale
 from sequence.models import Segment
 from sequence.plots import POINTS
-from sequence.text.format import FORMATS
 from sequence.text.layout import MOST_N, offset
+from sequence.text.span import Span
 from tests import oracle
 
 COUNTS = [1, 2, 20, 3000, 100_000, MOST_N]
@@ -84,35 +83,26 @@ def test_ticks_are_few_and_round(most: int, labels: list[str], label: str) -> No
 
 
 @pytest.mark.django_db(transaction=True)
-def test_coverage_shows_each_segment_in_each_form(data_dir: Path, settings: Settings) -> None:
+def test_coverage_shows_what_is_stored_and_what_was_ever_repaired(
+    data_dir: Path, settings: Settings
+) -> None:
     settings.FIBO_MAX_SN = 300
     for segment in (0, 2):
         build.build(segment)
-    kept = coded.soon(2, FORMATS["csv"], ZSTD).result()
-    assert kept
+    Segment.objects.filter(number=2).update(repaired=1)
     plot = plots.coverage(inventory.take())
     spans = [build.stored(segment).span for segment in (0, 2)]  # type: ignore[union-attr]
-    length = sum(span.length for span in spans)
     total = conf.layout().planned(2).span.stop
-    shares = (100 * length / total, 100 * kept.length_bytes / spans[1].length)
-    assert plot.rows == [
-        ("text", "2", f"{shares[0]:.1f}", f"{length:,}", "100.0"),
-        ("csv, zstd", "1", plot.rows[1][2], f"{kept.length_bytes:,}", f"{shares[1]:.1f}"),
-    ]
+
+    def row(name: str, *spans: Span) -> tuple[str, ...]:
+        length = sum(span.length for span in spans)
+        return name, str(len(spans)), f"{100 * length / total:.1f}", f"{length:,}"
+
+    assert plot.rows == [row("stored", *spans), row("repaired", spans[1])]
     unit = WIDTH / total
     expected = [spans[0].start, spans[1].start, spans[1].start]
     assert [bar.x / unit for bar in plot.bars] == pytest.approx(expected, abs=0.1 / unit)
-    assert [tick.label for tick in plot.y_ticks] == ["text", "csv, zstd"]
-
-
-@pytest.mark.django_db(transaction=True)
-def test_coverage_shows_what_was_ever_mended(data_dir: Path) -> None:
-    for number in range(4):
-        build.build(number)
-    assert "mended" not in [row[0] for row in plots.coverage(inventory.take()).rows]
-    Segment.objects.filter(number__in=(1, 2)).update(healed=1)
-    forms = {row[0]: row[1] for row in plots.coverage(inventory.take()).rows}
-    assert (forms["text"], forms["mended"]) == ("4", "2")
+    assert [tick.label for tick in plot.y_ticks] == ["stored", "repaired"]
 
 
 @pytest.mark.django_db(transaction=True)
@@ -122,7 +112,9 @@ def test_coverage_of_an_empty_store_is_empty(
 ) -> None:
     settings.FIBO_MAX_SN = max_sn
     assert plots.coverage(inventory.take()).bars == ()
-    assert plots.coverage(inventory.take()).rows == [("text", "0", "0.0", "0", "0.0")]
+    assert plots.coverage(inventory.take()).rows == [
+        (name, "0", "0.0", "0") for name in ("stored", "repaired")
+    ]
 
 
 def test_narrow_segments_are_drawn_together_and_wide_ones_apart(settings: Settings) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
+from importlib import import_module
 from itertools import count
 from pathlib import Path
 from random import Random
@@ -25,6 +26,16 @@ from tests.test_serving import SHA256
 pytestmark = pytest.mark.cluster
 
 EVERYTHING = "/?sn=100000"
+
+OLD_TABLE, *_ = import_module("sequence.migrations.0001_index").OLD_TABLES
+OLD_INDEX = f"""
+ALTER TABLE sequence_segment RENAME COLUMN repaired TO healed;
+CREATE TABLE {OLD_TABLE} (name varchar(64) PRIMARY KEY, segment_id bigint NOT NULL
+    REFERENCES sequence_segment (number) DEFERRABLE INITIALLY DEFERRED);
+INSERT INTO {OLD_TABLE} SELECT 'coded ' || number, number FROM sequence_segment;
+UPDATE django_migrations SET name = '0001_initial' WHERE app = 'sequence';
+"""  # noqa: S608
+"""What makes an index such as versions before 0.1.0 had."""
 
 POOLS = 2 * 8
 """How many connections a server of two workers may have (fibosite/settings.py)."""
@@ -148,8 +159,20 @@ def test_everything_is_stored_and_found_again(filled: Store, postgres: Postgres)
     filled.assert_clean()
 
 
+def test_an_index_of_before_is_brought_over(filled: Store, postgres: Postgres) -> None:
+    assert filled.database
+    postgres.sql(OLD_INDEX, filled.database.rpartition("/")[2])
+    with served(filled.data_dir, **filled.variables) as server:
+        right(server, 1000)
+        soon(6, lambda: rows(postgres, filled)[0])
+        assert "ERROR" not in server.log.read_text()
+    tables = f"SELECT to_regclass('{OLD_TABLE}') IS NULL"
+    assert postgres.sql(tables, filled.database.rpartition("/")[2]).strip() == "t"
+    filled.assert_clean()
+
+
 def test_what_the_modules_promise_holds_on_postgresql_too(postgres: Postgres) -> None:
-    names = "models inventory verify prune populate usage admin build healing coded stream views"
+    names = "models inventory verify prune populate usage admin build healing stream encoded views"
     done = subprocess.run(
         [
             sys.executable,

@@ -6,10 +6,10 @@ import pytest
 from django.test import Client
 from pytest_django.fixtures import Settings
 
-from sequence import budget, build, coded, conf, populate, prune
-from sequence.coding import CODINGS
+from sequence import budget, conf, populate, prune
+from sequence.coding.coding import CODINGS
 from sequence.errors import SomeFailed
-from sequence.models import CodedSegment, Segment, Term
+from sequence.models import Segment, Term
 from sequence.stream import stream
 from sequence.text.format import FORMATS
 from sequence.text.layout import offset
@@ -27,20 +27,17 @@ TERMS = 12_000
 
 @pytest.fixture
 def full(data_dir: Path, settings: Settings) -> Path:
-    """The directory of segments of a store without a budget, some of them coded too."""
+    """The directory of segments of a store without a budget."""
     settings.FIBO_SEGMENT_BYTES = 500_000
     numbers = list(conf.layout().numbers(Span(0, TERMS)))
     list(populate.populate(numbers, 2))
-    for number in numbers[::6]:
-        for coding in CODINGS.values():
-            assert coded.make(number, FORMATS["text"], coding)
     return data_dir / "segments"
 
 
-def state(segments: Path) -> tuple[dict[str, int], int, int, int]:
+def state(segments: Path) -> tuple[dict[str, int], int, int]:
     """What files there are, since when, and how many rows."""
     files = {path.name: path.stat().st_mtime_ns for path in segments.iterdir()}
-    counts = (model.objects.count() for model in (Segment, Term, CodedSegment))
+    counts = (model.objects.count() for model in (Segment, Term))
     return (files, *counts)  # type: ignore[return-value]
 
 
@@ -103,16 +100,6 @@ def test_a_row_is_deleted_by_its_number_whatever_its_name(full: Path, settings: 
     list(prune.prune(prune.surplus()))
     assert not Segment.objects.filter(number=last.number).exists()
     assert prune.surplus() == []
-
-
-def test_coded_segments_too_many_are_those_of_the_highest(full: Path, settings: Settings) -> None:
-    lengths = {each.name: each.length_bytes for each in CodedSegment.objects.all()}
-    lowest = sorted(lengths)[:3]
-    settings.FIBO_ENCODED_BYTES = sum(lengths[name] for name in lowest)
-    assert {each.name for each in prune.prune(prune.surplus())} == lengths.keys() - set(lowest)
-    assert sorted(each.name for each in CodedSegment.objects.all()) == lowest
-    assert Segment.objects.count() == build.store().names().count("layout.json") + 31
-    assert findings() == []
 
 
 def test_a_stream_reads_on_through_what_is_pruned(full: Path, settings: Settings) -> None:

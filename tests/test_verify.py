@@ -7,11 +7,9 @@ from pathlib import Path
 import pytest
 from django.db import connection
 
-from sequence import build, coded, index, populate, verify
-from sequence.coding import ZSTD
-from sequence.models import CodedSegment, Segment, Term
+from sequence import build, index, populate, verify
+from sequence.models import Segment, Term
 from sequence.store.directory import SegmentDirectory
-from sequence.text.format import FORMATS
 from tests.conftest import manage
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -19,14 +17,12 @@ pytestmark = pytest.mark.django_db(transaction=True)
 NAME = "00000003.txt"
 BETWEEN = "09999999.txt"
 """A name that a segment of 4,096 bytes could have, if a term of 93,000 digits did not lie there."""
-CODED = "00000003.jsonl.zstd-level1"
 
 
 @pytest.fixture
 def segments(data_dir: Path) -> Path:
-    """The directory of a store with ten segments, one of them also coded."""
+    """The directory of a store with ten segments."""
     list(populate.populate(list(range(10)), 2))
-    assert coded.make(3, FORMATS["jsonl"], ZSTD)
     return data_dir / "segments"
 
 
@@ -138,27 +134,12 @@ DAMAGES: dict[str, tuple[Damage, str, str]] = {
         "layout.json",
         "It says nothing readable; it must say {",
     ),
-    "a flipped bit in a coded one": (
-        lambda d: flip(d / CODED),
-        CODED,
-        "It is wrong, or ends, between bytes ",
-    ),
-    "a coded one with another checksum": (
-        lambda _: CodedSegment.objects.update(crc32=1),
-        CODED,
-        "The index has another segment, length or checksums than it must have.",
-    ),
-    "a coded one without a row": (
-        lambda _: CodedSegment.objects.all().delete(),
-        CODED,
-        "It belongs to nothing that the index knows.",
-    ),
 }
 
 
 def test_a_whole_store_gives_no_findings(segments: Path) -> None:
     assert findings() == []
-    assert len(verify.names()) == 11
+    assert len(verify.names()) == 10
 
 
 @pytest.mark.parametrize(("damage", "name", "sentence"), DAMAGES.values(), ids=DAMAGES)
@@ -197,11 +178,6 @@ def test_a_store_with_more_names_than_sqlite_takes_values(
 ) -> None:
     many = [f"{number:08}.txt" for number in range(300_000)]
     monkeypatch.setattr(SegmentDirectory, "all_names", lambda _: many)
-    CodedSegment.objects.update(name="00000003.lines.zstd-level1")
-    assert [finding.sentence for finding in verify.faults()] == [
-        "It has 1 coded segments whose files are gone."
-    ]
-    verify.mend_faults()
     assert verify.faults() == []
     assert len(verify.names()) == 300_000
 

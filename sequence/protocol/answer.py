@@ -49,8 +49,8 @@ def strong_etag(*facts: object) -> str:
 def answer(method: str, headers: Mapping[str, str], about: Metadata) -> Answer:
     """The answer to GET or HEAD for a representation; `headers` are found by names in any case.
 
-    A coded answer is one of the whole, and of unknown length; HEAD's has GET's headers and no
-    body. Raises NotAcceptable, PreconditionFailed and RangeNotSatisfiable.
+    An encoded answer is one of the whole, and has no Content-Length here; HEAD's has GET's headers
+    and no body. Raises NotAcceptable, PreconditionFailed and RangeNotSatisfiable.
     """
     length = about.length
     wanted = headers.get("Range") if method == "GET" and length else None
@@ -62,8 +62,8 @@ def answer(method: str, headers: Mapping[str, str], about: Metadata) -> Answer:
     if conditions.not_modified(headers, etag):
         return Answer(304, fields)
     fields["Content-Type"] = about.media_type
-    # Section 14.3: what is coded has no ranges.
-    fields["Accept-Ranges"] = "bytes" if coding == IDENTITY else "none"
+    # Section 14.3, of the address: a request with a Range gets identity.
+    fields["Accept-Ranges"] = "bytes"
     if about.file_name:
         # RFC 6266, section 4.
         how = "inline" if length <= MAX_INLINE_BYTES else "attachment"

@@ -18,7 +18,7 @@ CHUNK_BYTES = 2 * BLOCK_BYTES
 LABEL = "layout.json"
 """The name that a store keeps its label under, which is no segment's."""
 
-NO_SEGMENTS = (LABEL, "index", "coded")
+NO_SEGMENTS = (LABEL, "index")
 """What else builders take turns for, by name."""
 
 LABEL_BYTES = 1024

@@ -97,19 +97,14 @@ def segment_name(number: int) -> str:
     return f"{number:08}{SEGMENT_SUFFIX}"
 
 
-_NAME = re.compile(
-    rf"(?P<number>[0-9]{{8,18}})(?:{re.escape(SEGMENT_SUFFIX)}|\.[a-z]+\.[a-z]+-[a-z0-9]+)",
-    re.ASCII,
-)
+_NAME = re.compile(rf"([0-9]{{8,18}}){re.escape(SEGMENT_SUFFIX)}", re.ASCII)
 
 
 def segment_number(name: str) -> int | None:
-    """Return the number in the name of a segment, plain or coded, or None if it is no such name."""
+    """Return the number in the name of a segment, or None if it is no such name."""
     found = _NAME.fullmatch(name)
     # A number has one name: leading zeros fill it to eight digits.
-    if found and f"{(number := int(found['number'])):08}" == found["number"]:
-        return number
-    return None
+    return number if found and segment_name(number := int(found[1])) == name else None
 
 
 class Planned(NamedTuple):
@@ -158,7 +153,7 @@ class Layout:
         return range(self.segment_of(MAX_TERMS - 1) + 1)
 
     def is_name(self, name: str) -> bool:
-        """Whether a segment can have the name, plain or coded."""
+        """Whether a segment can have the name."""
         number = segment_number(name)
         # None in a range is looked for one by one.
         return number is not None and number in self.possible

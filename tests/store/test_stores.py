@@ -120,8 +120,15 @@ def test_what_fails_on_the_way_leaves_nothing(store: Segments) -> None:
 
 def test_names_are_those_of_segments_and_of_nothing_else(store: Segments) -> None:
     store.set_label(LABEL)
-    segments = [f"{number:08}.txt" for number in range(30)] + ["00000003.jsonl.zstd-level1"]
-    others = ["7.txt", "000000007.txt", "٠٠٠٠٠٠٠٠.txt", "00000007.txt~", "9" * 19 + ".txt", "notes"]
+    segments = [f"{number:08}.txt" for number in range(30)]
+    others = [
+        "7.txt",
+        "000000007.txt",
+        "٠٠٠٠٠٠٠٠.txt",
+        "00000007.txt~",
+        "9" * 19 + ".txt",
+        "00000003.jsonl",
+    ]
     for name in (*segments, *others):
         store.publish(name, [b"1 "])
     assert sorted(store.names()) == sorted(segments)

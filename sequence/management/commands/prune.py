@@ -1,4 +1,4 @@
-"""Deletes what is stored beyond FIBO_STORE_BYTES and FIBO_ENCODED_BYTES: the highest segments."""
+"""Deletes what is stored beyond FIBO_STORE_BYTES: the highest segments."""
 
 from argparse import ArgumentParser
 from typing import Any

@@ -10,15 +10,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from sequence.coding import coder, gzip, zstd
+from sequence.coding.coding import CODINGS, GZIP, ZSTD, Coding
 from sequence.errors import BodyShort
-from sequence.packing import coder, gzip, zstd
-from sequence.packing.coding import CODINGS, GZIP, ZSTD, Coding
 from sequence.text.compute import compute_bytes
 from sequence.text.format import FORMATS
 from sequence.text.layout import digit_count
 from sequence.text.representation import Representation
 from sequence.text.span import Span
-from tests import oracle, packing_oracle
+from tests import coding_oracle, oracle
 
 TERMS = 1200
 
@@ -47,8 +47,8 @@ def whole(coding: Coding, format: str, start: int, stop: int) -> bytes:
 def expected(coding: Coding, content: bytes, start: int, stop: int) -> bytes:
     """The coded form, by the oracle."""
     if coding is ZSTD:
-        return packing_oracle.zstd(content)
-    return packing_oracle.gzip(content, sum(digit_count(n) for n in range(start, stop)))
+        return coding_oracle.zstd(content)
+    return coding_oracle.gzip(content, sum(digit_count(n) for n in range(start, stop)))
 
 
 @every_coding
@@ -134,7 +134,7 @@ def test_every_processor_makes_the_same(coding: Coding, monkeypatch: pytest.Monk
 @every_format
 def test_every_byte_of_every_format_has_a_code(coding: Coding, format: str) -> None:
     found = set(oracle.written(format, 0, 20)) - {
-        symbol for symbol in packing_oracle.DEFLATE if isinstance(symbol, int)
+        symbol for symbol in coding_oracle.DEFLATE if isinstance(symbol, int)
     }
     assert not found
 

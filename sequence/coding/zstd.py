@@ -2,8 +2,8 @@
 
 from ctypes import Structure, byref, c_int64, c_void_p
 
-from sequence.packing import coder, huffman
-from sequence.packing.coder import Memory, packer
+from sequence.coding import coder, huffman
+from sequence.coding.coder import Memory, packer
 from sequence.text.representation import Representation
 
 # RFC 8878, section 3.1.1: a content size of 8 bytes, no checksum, a window of 128 KiB.

@@ -3,8 +3,8 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from sequence.packing import gzip, zstd
-from sequence.packing.coder import Coder
+from sequence.coding import gzip, zstd
+from sequence.coding.coder import Coder
 from sequence.text.representation import Representation
 
 
@@ -17,6 +17,9 @@ class Coding:
     """For the strong ETag: to be changed with any bit of docs/text-format.md, section 6."""
     coder: Callable[[Representation], Coder]
 
+
+MIN_BYTES = 1024
+"""From so many bytes on the coded form of every representation is shorter."""
 
 ZSTD = Coding("zstd", 1, zstd.Coder)
 GZIP = Coding("gzip", 1, gzip.Coder)

@@ -17,7 +17,7 @@ from isal import isal_zlib
 from playwright.sync_api import sync_playwright
 from zlib_ng import zlib_ng
 
-from sequence.packing.coding import CODINGS
+from sequence.coding.coding import CODINGS
 from sequence.text.format import FORMATS
 from sequence.text.representation import Representation
 from sequence.text.span import Span

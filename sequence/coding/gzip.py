@@ -4,9 +4,9 @@ from ctypes import byref
 
 from isal import isal_zlib
 
-from sequence.packing import coder, huffman
-from sequence.packing.coder import Memory, packer
-from sequence.packing.huffman import Bits
+from sequence.coding import coder, huffman
+from sequence.coding.coder import Memory, packer
+from sequence.coding.huffman import Bits
 from sequence.text import layout
 from sequence.text.representation import Representation
 
