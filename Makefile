@@ -25,14 +25,11 @@ populate: .venv/serve ## store the first 100,000 terms, or UPTO=N
 	$(MANAGE) prepopulate --upto $(UPTO)
 
 test: .venv/develop browser decoders install ## install what the tests need and run them all
-	.venv/bin/coverage run -m pytest
-	.venv/bin/coverage report --skip-covered
+	@# Each file's tests by one of two processes. Their servers have free ports and own directories.
+	.venv/bin/python -m pytest -n 2 --dist loadfile --cov --cov-report=term:skip-covered
 
 drill: .venv/develop browser faults install ## the tests that take minutes; as root, they mount
-	@# Those that are patient run at the same time, on what the others leave of the processors.
-	nice -n 19 .venv/bin/python -m pytest -q -m patient & patient=$$!; \
-	  .venv/bin/python -m pytest --durations=20 -m "drill and not patient"; status=$$?; \
-	  wait $$patient && exit $$status
+	.venv/bin/python -m pytest -n 2 --dist loadfile --durations=20 -m drill
 
 cluster: .venv/cluster engines install ## several hosts, their index and object store, on this machine
 	.venv/bin/python -m cluster up

@@ -46,20 +46,21 @@ def pytest_collection_modifyitems(items: list[pytest.Function]) -> None:
             item.add_marker(pytest.mark.django_db(**more), append=False)
 
 
-_injected: list[tuple[str, int, str]] = []
-
-
 @pytest.fixture
-def injected() -> Callable[[str, int, str], None]:
+def injected(record_property: Callable[[str, object], None]) -> Callable[[str, int, str], None]:
     """Notes a fault, how often it was injected, and what came of it, for the table at the end."""
-    return lambda fault, times, outcome: _injected.append((fault, times, outcome))
+    return lambda fault, times, outcome: record_property("injected", (times, fault, outcome))
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Prints what was injected by the drills and what came of it."""
-    if _injected:
+    reports = [each for of in ("passed", "failed") for each in terminalreporter.getreports(of)]
+    noted = [
+        noted for each in reports for name, noted in each.user_properties if name == "injected"
+    ]
+    if noted:
         terminalreporter.section("what was injected, and what came of it")
-        for fault, times, outcome in _injected:
+        for times, fault, outcome in noted:
             terminalreporter.write_line(f"{times:>6}  {fault:<52}  {outcome}")
 
 

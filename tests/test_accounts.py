@@ -256,7 +256,6 @@ def test_an_old_index_that_is_locked_loses_no_account(
 @pytest.fixture
 def operator(own_accounts: Path, client: Client) -> Client:
     """A browser that is logged in, on accounts that are on the disk."""
-    call_command("collectstatic", interactive=False, verbosity=0)
     accounts.prepare()
     client.raise_request_exception = False
     client.force_login(User.objects.create_superuser("operator"))

@@ -2,7 +2,6 @@ from pathlib import Path
 
 import pytest
 from django.contrib.auth.models import Permission, User
-from django.core.management import call_command
 from django.test import Client
 from pytest_django import DjangoAssertNumQueries
 
@@ -12,12 +11,6 @@ from sequence.text.span import Span
 from tests.conftest import idle
 
 pytestmark = pytest.mark.django_db(transaction=True)
-
-
-@pytest.fixture(autouse=True)
-def statics() -> None:
-    """The admin's pages name the static files by their hashes."""
-    call_command("collectstatic", interactive=False, verbosity=0)
 
 
 @pytest.fixture

@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 from django.contrib.auth.models import User
-from django.core.management import call_command
 from django.db import connection
 from django.test import Client
 from pytest_django.fixtures import Settings
@@ -118,7 +117,6 @@ def told(operator: Client) -> tuple[int, bytes]:
 @pytest.fixture
 def operator(client: Client, own_index: Path) -> Client:
     """A browser that is logged in."""
-    call_command("collectstatic", interactive=False, verbosity=0)
     client.raise_request_exception = False
     client.force_login(User.objects.create_superuser("operator"))
     return client

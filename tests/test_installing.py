@@ -14,7 +14,7 @@ import pytest
 
 from tests.conftest import ROOT
 
-pytestmark = [pytest.mark.drill, pytest.mark.patient]
+pytestmark = pytest.mark.drill
 
 SYSTEM = Path("/usr/bin/python3")
 

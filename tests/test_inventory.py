@@ -47,7 +47,6 @@ SEGMENTS = list(range(len(COLUMNS)))
 @pytest.fixture
 def operator(own_index: Path) -> Client:
     """A browser that is logged in, at a store with a segment for each column."""
-    call_command("collectstatic", interactive=False, verbosity=0)
     usage.write()  # what another test has left is of none of these
     list(populate.populate(SEGMENTS, 1))
     client = Client(raise_request_exception=False)
@@ -203,7 +202,6 @@ def test_rows_are_not_believed_without_their_files(
     lose: Callable[[Path], object],
     sentence: str,
 ) -> None:
-    call_command("collectstatic", interactive=False, verbosity=0)
     list(populate.populate([0, 1, 2], 1))
     count = conf.layout().terms(2).stop
     client.force_login(User.objects.create_superuser("operator"))

@@ -165,7 +165,7 @@ def test_clients_that_leave_free_everything_within_two_seconds(serve: Serve) -> 
 
 
 def test_slow_clients_by_the_hundred_leave_the_service_to_others(serve: Serve) -> None:
-    server = serve(GUNICORN_CMD_ARGS="--timeout=3")
+    server = serve(GUNICORN_CMD_ARGS="--timeout=6")
     server.get(LONG)  # what is built once is not the readers' memory
     workers = workers_of(server)
     with ExitStack() as stack:
@@ -273,7 +273,6 @@ def test_a_worker_may_open_all_the_files_that_it_is_allowed(shared_server: Serve
 
 
 @pytest.mark.drill
-@pytest.mark.patient
 def test_as_it_comes_a_stalled_reader_is_dropped_and_ten_kilobytes_a_second_are_enough(
     serve: Serve,
 ) -> None:

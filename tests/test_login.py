@@ -6,7 +6,6 @@ from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
-from django.core.management import call_command
 from django.test import Client
 from pytest_django.fixtures import Settings
 
@@ -23,7 +22,6 @@ OTHER = "198.51.100.7"
 @pytest.fixture(autouse=True)
 def clock(data_dir: Path, monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """A clock that stands still unless a test moves it, an empty throttle and an operator."""
-    call_command("collectstatic", interactive=False, verbosity=0)
     now = [1000.0]
     monkeypatch.setattr(login, "monotonic", lambda: now[0])
     monkeypatch.setattr(login, "throttle", Throttle())
