@@ -54,11 +54,11 @@ def whole(data_dir: Path, settings: Settings) -> Path:
 
 
 def answer(client: Client, target: str, coding: str = "identity") -> tuple[int, bytes]:
-    """Status and decoded body of what the service answers."""
+    """Status and decoded body of what the service answers; what is short has no coding."""
     response = client.get(target, headers={"Accept-Encoding": coding})
-    body = response.getvalue()
-    assert response.headers.get("Content-Encoding", "identity") == coding
-    return response.status_code, decoded(body, coding)
+    body, found = response.getvalue(), response.headers.get("Content-Encoding", "identity")
+    assert found == (coding if response.streaming and len(body) > 400 else "identity")
+    return response.status_code, decoded(body, found)
 
 
 def assert_answers_are_right(client: Client, windows: list[tuple[int, int]] = WINDOWS) -> None:

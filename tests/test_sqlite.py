@@ -10,7 +10,7 @@ from threading import Barrier, Thread
 from time import monotonic
 
 import pytest
-from django.db import connection, connections, transaction
+from django.db import OperationalError, connection, connections, transaction
 
 from fibosite.sqlite import base
 from sequence import build, index
@@ -144,6 +144,34 @@ def test_a_thread_that_uses_its_connection_is_let_be(own_index: Path, clock: lis
         index.restore()
         met.wait()
         assert using.result(30) == 1
+
+
+def test_no_two_files_of_a_process_share_their_memory(own_index: Path) -> None:
+    """To close one of them would drop the locks on it, and SQLite would cut it (SIGBUS)."""
+    build.build(0)
+    met = Barrier(2)
+
+    def use() -> None:
+        rows = Segment.objects.values_list("number").iterator()
+        next(rows)
+        met.wait()
+        met.wait()
+        rows.close()
+        connection.close()
+
+    with ThreadPoolExecutor(1) as pool:
+        using = pool.submit(use)
+        met.wait()
+        connection.close()
+        own_index.unlink()  # and not what belongs to it
+        try:
+            with pytest.raises(OperationalError, match="is still open"):
+                Segment.objects.exists()
+        finally:
+            met.wait()
+            using.result(30)
+    index.restore()
+    assert Segment.objects.count() == 0
 
 
 def test_a_process_looks_once_a_second_however_many_questions_and_connections(

@@ -111,15 +111,30 @@ class _File:
         with _creating, suppress(OSError):
             os.close(os.open(self._path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
 
-    def opened_by(self, wrapper: "DatabaseWrapper", before: tuple[int, int]) -> tuple[int, ...]:
-        """Note the connection; return what tells the files that it has opened from all others.
+    def opening(self, wrapper: "DatabaseWrapper") -> tuple[int, int]:
+        """Note that the connection opens the file that has the name now; return which one it is.
+
+        Raises OperationalError as long as this process has another file open that shares its
+        memory (`-shm`), as the one that had its name before can: to close either would drop the
+        locks that the process has on that memory (POSIX). SQLite would take it for nobody's then,
+        and cut it, and who has it mapped would die of SIGBUS.
+        """
+        with self._noting:
+            now, memory = _which(str(self._path)), _which(f"{self._path}-shm")
+            self._connections.add(wrapper)
+            if not any(each.may_share(memory, now) for each in self._connections):
+                wrapper.opened, wrapper.identity = now, ()
+                return now
+        self._look()
+        raise sqlite3.OperationalError("the file that had its name before is still open")
+
+    def opened(self, which: tuple[int, int]) -> tuple[int, ...]:
+        """Return what tells the files that were opened from all others.
 
         Return nothing, which no files are, if the one that had the name before has it no more.
         """
-        with self._noting:
-            self._connections.add(wrapper)
         found = self._look()
-        return found if found[:2] == before else ()
+        return found if found[:2] == which else ()
 
     def current(self) -> tuple[int, ...]:
         """Return the same of those that have its name, a second ago at most."""
@@ -164,7 +179,9 @@ class DatabaseWrapper(base.DatabaseWrapper):
     def __init__(self, *arguments: Any, **named: Any) -> None:
         super().__init__(*arguments, **named)
         self._file: _File | None = None
-        self._identity: tuple[int, ...] = ()
+        self.identity: tuple[int, ...] = ()
+        # Which file it has open, or is opening.
+        self.opened: tuple[int, int] | None = None
         # Whether its thread has said that it needs it no more for now.
         self._idle = False
         self._idling = Lock()
@@ -179,7 +196,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
         """Connect if there is no connection, or only one to files that have lost their name."""
         with self._idling:
             self._idle = False
-        if self._file and self._identity != self._file.current() and not self.in_atomic_block:
+        if self._file and self.identity != self._file.current() and not self.in_atomic_block:
             self.close()
         super().ensure_connection()
 
@@ -199,12 +216,20 @@ class DatabaseWrapper(base.DatabaseWrapper):
     def close_if_idle(self, but: tuple[int, ...]) -> None:
         """Close it for its thread, unless that uses it or these are the files that it opened."""
         with self._idling:
-            if self._idle and self._identity != but:
+            if self._idle and self.identity != but:
                 self.inc_thread_sharing()
                 try:
                     self.close()
                 finally:
                     self.dec_thread_sharing()
+
+    def may_share(self, memory: tuple[int, int], file: tuple[int, int]) -> bool:
+        """Return whether it has another file open, with this memory or it is unknown which."""
+        return self.opened not in (None, file) and self.identity[4:] in ((), memory)
+
+    def _close(self) -> None:
+        super()._close()  # type: ignore[misc]
+        self.opened = None
 
     def get_connection_params(self) -> dict[str, Any]:
         """Return Django's, without the conversion by a column's declared type, which may raise.
@@ -238,18 +263,19 @@ class DatabaseWrapper(base.DatabaseWrapper):
             file = _files.setdefault(self.path, _File(self.path))
             if writable:
                 file.create()
-            before = _which(str(self.path))
+            which = file.opening(self)
             connection: sqlite3.Connection = super().get_new_connection(
                 conn_params | {"factory": noted}
             )
             connection.text_factory = _text
             if writable:
                 _assert_writable(connection)
-            self._file, self._identity = file, file.opened_by(self, before)
+            self._file, self.identity = file, file.opened(which)
         except BaseException:
             # At once, and not when the error is forgotten, which refers to it.
             for each in opened:
                 each.close()
+            self.opened = None
             raise
         return connection
 
