@@ -156,7 +156,7 @@ def test_no_two_files_of_a_process_share_their_memory(own_index: Path) -> None:
         next(rows)
         met.wait()
         met.wait()
-        rows.close()
+        list(rows)
         connection.close()
 
     with ThreadPoolExecutor(1) as pool:
