@@ -8,12 +8,16 @@ from django.dispatch import receiver
 from sequence import budget, build, conf, index
 from sequence.index import dispensable
 from sequence.models import Segment
-from sequence.store.store import LABEL
+from sequence.store.store import LABEL, Store
 from sequence.text.layout import segment_number
 
 log = logging.getLogger(__name__)
 
-_ENCODED = re.compile(r"[0-9]{8,}\.[a-z]+\.[a-z]+-[a-z0-9]+(\.lock|\.part)?|coded\.lock", re.ASCII)
+_ENCODED = re.compile(
+    r"[0-9]{8,18}\.(text|lines|bfile|jsonl|csv)\.(zstd-level1|gzip-huffman)(\.lock|\.part)?"
+    r"|coded\.lock",
+    re.ASCII,
+)
 """The names that encoded segments had, while they were stored."""
 
 
@@ -44,8 +48,9 @@ def take_in() -> None:
     Has the rows of segments written that have none, one after another, and removes what versions
     before kept in content codings.
     """
-    with dispensable("Looking for segments without rows"):
+    with dispensable("Removing encoded segments"):
         _remove_encoded()
+    with dispensable("Looking for segments without rows"):
         for number in unindexed():
             build.attempt(build.build, number)
 
@@ -53,13 +58,19 @@ def take_in() -> None:
 def _remove_encoded() -> None:
     """Remove the encoded segments of versions before 0.1.0, with what their builders left."""
     store = build.store()
+    if not _encoded(store):
+        return
     # One process of a host removes them, and tells.
     with store.sole_builder(LABEL):
-        if found := list(filter(_ENCODED.fullmatch, store.all_names())):
+        if found := _encoded(store):
             for name in found:
                 store.remove(name)
             store.sync()
             log.info("Removed %s files of encoded segments: nothing encoded is stored.", len(found))
+
+
+def _encoded(store: Store) -> list[str]:
+    return list(filter(_ENCODED.fullmatch, store.all_names()))
 
 
 @receiver(index.restored)

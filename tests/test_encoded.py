@@ -161,7 +161,9 @@ def test_a_store_of_before_is_brought_over(tmp_path: Path) -> None:
         index.executescript(OLD_INDEX)
     for name in OLD_FILES:
         (segments / name).write_bytes(b"\x28\xb5\x2f\xfd")
-    (segments / "notes.text.zst").touch()  # somebody else's
+    others = ["00000001.notes.tar-gz", "notes.text.zst"]
+    for name in others:
+        (segments / name).touch()
     with served(tmp_path, **SMALL) as server:
         status, _, body = server.get("/?sn=3000", Accept_Encoding="zstd")
         assert (status, decoded(body, "zstd")) == (200, oracle.text(0, 3000))
@@ -171,7 +173,7 @@ def test_a_store_of_before_is_brought_over(tmp_path: Path) -> None:
         assert log.count("Removed 7 files of encoded segments") == log.count("Removed ") == 1
         assert "ERROR" not in log
     left = sorted(path.name for path in segments.iterdir())
-    assert left == [*plain, "layout.json", "notes.text.zst"]
+    assert left == sorted([*plain, "layout.json", *others])
     assert [(segments / name).stat().st_mtime_ns for name in plain] == made_at
     verified = manage(tmp_path, "verify", **SMALL)
     assert verified.returncode == 0, verified.stdout + verified.stderr
