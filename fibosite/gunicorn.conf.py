@@ -1,8 +1,10 @@
-"""gunicorn's settings: many threads, as a long answer holds one for as long as its client reads."""
+"""gunicorn's settings: few threads that work, and as many connections as descriptors allow."""
 
 import resource
 import sys
+import threading
 from contextlib import suppress
+from ctypes import CDLL
 from socket import AF_INET6, IPPROTO_IPV6, IPPROTO_TCP, IPV6_V6ONLY, TCP_USER_TIMEOUT, socket
 
 from gunicorn.arbiter import Arbiter
@@ -40,12 +42,24 @@ TCP6Socket.bind = bind_to_ipv6
 bind = [f"0.0.0.0:{settings.PORT}", *([f"[::]:{settings.PORT}"] if has_ipv6() else [])]
 forwarded_allow_ips = ",".join(settings.FORWARDED_ALLOW_IPS)
 
-# benchmarks/mixed_load.py compares these. gthread and not sync, which kills a slow reader after
-# `timeout`; two processes, so that one can be lost; threads for more slow readers than are likely.
+# docs/decisions/0002-event-loop.md; two processes, so that one can be lost.
 worker_class = "fibosite.worker.ThreadWorker"
 workers = settings.WEB_CONCURRENCY
-threads = 256
-worker_connections = 1000
+# benchmarks/mixed_load.py compares numbers of them.
+threads = 16
+
+# Where address space is limited: a thread's stack would take 8 MiB of it, and what glibc keeps for
+# each thread's allocations (M_ARENA_MAX, mallopt(3)) 64 MiB.
+threading.stack_size(2 * 1024 * 1024)
+if mallopt := getattr(CDLL(None), "mallopt", None):
+    mallopt(-8, 2)
+
+# The usual limit of 1,024 is there for select(), which nothing here uses.
+_, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+# A connection may hold a segment too, and a thread four files of SQLite's; the rest is the
+# process's own. More connections wait in the listen queue.
+worker_connections = max(1, min((most - 64 - 4 * threads) // 2, 20_000))
 # Shares the loaded program's memory among the workers, and fails at once where it cannot start.
 preload_app = True
 
@@ -75,13 +89,8 @@ if not worker_tmp_dir:
 
 # A reader that accepts nothing for so long is dropped. A slow one looks like that between two
 # windows that it announces: for 10 s at 10 kB/s, for more than 120 s where it was fast before
-# (docs/decisions/0002-threads.md).
+# (docs/decisions/0002-event-loop.md).
 STALL_TIMEOUT_S = 300
-
-# A thread holds up to five: connection, selector, segment, and two of SQLite. The usual limit of
-# 1,024 is there for select(), which nothing here uses.
-_, most = resource.getrlimit(resource.RLIMIT_NOFILE)
-resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
 def when_ready(server: Arbiter) -> None:

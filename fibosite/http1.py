@@ -1,8 +1,11 @@
 """HTTP/1.1 by RFC 9112 where gunicorn 27.0.1 has it otherwise: requests read, and refused.
 
+A request is read from bytes that are there: a head when it is whole, or cannot become so any more.
+
 Section numbers are those of RFC 9112.
 """
 
+import re
 from typing import Any
 
 from django.core.exceptions import BadRequest
@@ -21,6 +24,15 @@ MAX_FIELDS = 64
 MAX_HEADERS_BYTES = 16 * 1024
 """How long all headers of a request may be together (RFC 9110, section 5.4): longer ones would cost
 more to understand than what they ask for."""
+HEAD_END = re.compile(rb"\r\n\r\n|(?<!\r)\n")
+"""Where no more is waited for: the end of a head, or a bare LF, which none may have (2.2)."""
+MAX_HEAD_BYTES = message.MAX_REQUEST_LINE + MAX_HEADERS_BYTES + 8 * MAX_FIELDS
+"""How long a head may be in all, with the colons, spaces and ends of its lines."""
+
+BODIES_BELOW = "/admin/"
+"""Nobody reads a body elsewhere."""
+MAX_BODY_BYTES = 64 * 1024
+"""How long a body may be that is read; it is in memory before the application is asked."""
 
 _STATUSES = {
     errors.LimitRequestLine: (414, "URI Too Long"),
@@ -45,10 +57,15 @@ class IncompleteBody(BadRequest):
 
 
 class WholeReader(LengthReader):  # type: ignore[misc]
-    """Reads a body of known length; raises IncompleteBody if it is cut short (section 8)."""
+    """Reads a body of known length; raises IncompleteBody if it is cut short (section 8).
+
+    Raises BadRequest if it is too long.
+    """
 
     def read(self, size: int) -> bytes:
         """Return the next bytes, none at the end."""
+        if self.length > MAX_BODY_BYTES:
+            raise BadRequest(f"A body of {self.length} bytes is too long; {MAX_BODY_BYTES} may be.")
         expected = min(size, self.length)
         found: bytes = super().read(size)
         if len(found) < expected:
@@ -61,8 +78,13 @@ class Request(message.Request):  # type: ignore[misc]
 
     A connection on which a body came is closed after the answer: nobody reads a body but the
     admin's forms, and what is left of one, or is broken in it, must not become a request (9.3).
+
+    `awaited_bytes` is how long a body is that must be there before the application is asked.
     """
 
+    awaited_bytes = 0
+
+    _expected_100_continue: bool
     headers: list[tuple[str, str]]
     path: str
     body: Any
@@ -73,15 +95,23 @@ class Request(message.Request):  # type: ignore[misc]
             if sum(len(name) + len(value) for name, value in self.headers) > MAX_HEADERS_BYTES:
                 raise errors.LimitRequestHeaders("all together")
             self._set_host()
-        except errors.ParseException as error:
+        except (errors.ParseException, errors.NoMoreData) as error:
+            # A head of which there is no more is too long.
+            too_long = isinstance(error, errors.NoMoreData)
+            refused = errors.LimitRequestHeaders("all together") if too_long else error
             # gunicorn has no request at hand, and the refusal of HEAD has no body.
-            error.request = self
-            raise
+            refused.request = self
+            raise refused from None
         chunked = isinstance(self.body.reader, ChunkedReader)
         if chunked or self.body.reader.length:
             self.force_close()
+        if not chunked and self.method == "POST" and self.path.startswith(BODIES_BELOW):
+            length = self.body.reader.length
+            self.awaited_bytes = length if length <= MAX_BODY_BYTES else 0
         # Only of a POST somebody may read the body (RFC 9110, section 10.1.1: else no 100).
-        self._expected_100_continue &= self.method == "POST"
+        self.expects_100_continue = self._expected_100_continue and self.method == "POST"
+        # gunicorn would send it when the application is asked.
+        self._expected_100_continue = False
 
     def read_line(self, unreader: Any, buf: bytearray, limit: int = 0) -> Any:
         """Return the request line and the rest; note the method first, as the line may be long."""

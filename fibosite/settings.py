@@ -375,7 +375,7 @@ def _sqlite(name: str, synchronous: str, kept_s: int | None) -> dict[str, Any]:
             "transaction_mode": "IMMEDIATE",
             # To open it nobody has to wait for long, unless it is damaged: then for ever.
             "timeout": 5,
-            # The page cache is small (in KiB), as there is one for each of hundreds of threads.
+            # The page cache is small (in KiB), as there is one for each thread.
             # The log of changes gives back what it had to grow beyond its usual 4 MiB.
             "init_command": (
                 ("PRAGMA journal_mode=WAL; " if writable else "")
@@ -401,7 +401,7 @@ def _on_postgresql(facts: dict[str, str]) -> dict[str, Any]:
         # A connection goes back to the pool as soon as it has answered (sequence/index.py).
         "CONN_MAX_AGE": 0,
         "OPTIONS": {
-            # PostgreSQL allows 100 connections, and hundreds of threads ask for a millisecond
+            # PostgreSQL allows 100 connections, and more threads than that ask for a millisecond
             # each. None is open before it is asked for: gunicorn forks. The pool gives up a
             # connection at once that cannot be made; fibosite/postgresql says when it is tried
             # again.

@@ -1,5 +1,6 @@
 """The WSGI application, which starts only where Django's checks find no error."""
 
+import codecs
 import logging
 import os
 import sys
@@ -29,6 +30,8 @@ try:
     upkeep.prepare()
 except (OSError, DatabaseError) as error:
     log.error("The store cannot be prepared: %s.", str(error).partition("\n")[0])
+# Python would load it when the first value is quoted in a sentence, perhaps without a descriptor.
+codecs.lookup("unicode_escape")
 # The workers that are forked from here open connections of their own.
 connections.close_all()
 # And PostgreSQL's, pools of their own: its threads are not forked along.

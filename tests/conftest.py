@@ -181,6 +181,8 @@ def environment(data_dir: Path, **variables: str) -> dict[str, str]:
 class Server:
     """A gunicorn on a free loopback port, as `make serve` starts it."""
 
+    config = "fibosite/gunicorn.conf.py"
+
     def __init__(self, data_dir: Path, *before: str, **variables: str) -> None:
         """`before` begins its command."""
         self.data_dir = data_dir
@@ -194,7 +196,7 @@ class Server:
             self.process = subprocess.Popen(
                 [
                     *before,
-                    *(sys.executable, "-m", "gunicorn", "--config=fibosite/gunicorn.conf.py"),
+                    *(sys.executable, "-m", "gunicorn", f"--config={self.config}"),
                     f"--bind=fd://{listener.fileno()}",
                 ],
                 cwd=ROOT,

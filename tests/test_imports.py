@@ -10,7 +10,7 @@ import pytest
 from tests.conftest import ROOT
 
 LAYERS = [
-    {"errors", "compiler", "__version__"},
+    {"errors", "compiler", "pieces", "__version__"},
     {"text"},
     {"protocol", "store", "models", "conf", "coding", "background", "drawing"}
     | {"ratelimit", "counting"},

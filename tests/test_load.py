@@ -7,10 +7,12 @@ import socket
 import struct
 import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from http.client import IncompleteRead
 from pathlib import Path
 from time import monotonic, sleep
+from uuid import uuid4
 
 import psutil
 import pytest
@@ -264,6 +266,52 @@ def test_too_many_open_files_harm_no_stream_and_pass(serve: Serve) -> None:
     kept.close()
     assert server.get("/?sn=20")[2] == oracle.text(0, 20)
     assert only_worker_of(server) == [worker]
+
+
+SHORTAGES = {
+    "256 open files": ["prlimit", "--nofile=256"],
+    "600 MB of address space": ["prlimit", "--as=600000000"],
+}
+
+
+@contextmanager
+def forty_tasks() -> Iterator[list[str]]:
+    """What has a command and all of its children be at most 40 tasks, by a cgroup of their own."""
+    root = Path("/sys/fs/cgroup/pids")
+    group = (root if root.is_dir() else root.parent) / f"fibo-{uuid4()}"
+    try:
+        group.mkdir()
+        (group / "pids.max").write_text("40")
+    except OSError as error:
+        pytest.skip(f"No cgroup can be made: {error}")
+    try:
+        yield ["sh", "-c", f'echo $$ > {group}/cgroup.procs && exec "$@"', "sh"]
+    finally:
+        group.rmdir()
+
+
+def assert_answers_all(server: Server) -> None:
+    """Answer 900 requests, 100 at once, of 4 MB that are not stored at first; no worker ends."""
+    workers, expected = workers_of(server), oracle.text(0, 6000)
+    with ThreadPoolExecutor(100) as pool:
+        answers = pool.map(lambda _: server.get("/?sn=6000"), range(900))
+        assert {(status, body == expected) for status, _, body in answers} == {(200, True)}
+    assert workers_of(server) == workers
+    assert "Traceback" not in server.log.read_text()
+
+
+@pytest.mark.drill
+@pytest.mark.parametrize("shortage", SHORTAGES)
+def test_a_shortage_cuts_no_stream_and_ends_no_worker(serve: Serve, shortage: str) -> None:
+    assert_answers_all(serve(*SHORTAGES[shortage]))
+
+
+@pytest.mark.drill
+def test_forty_tasks_cut_no_stream_and_end_no_worker(serve: Serve) -> None:
+    with forty_tasks() as before:
+        server = serve(*before)
+        assert_answers_all(server)
+        server.stop()
 
 
 def test_a_worker_may_open_all_the_files_that_it_is_allowed(shared_server: Server) -> None:
