@@ -23,6 +23,7 @@ TOPICS = (
     "wire",
     "small_requests",
     "mixed_load",
+    "slow_readers",
     "memory",
     "million",
     "growth",

@@ -64,9 +64,10 @@ NGINX_CONF = """
 daemon off;
 {user}
 worker_processes {workers};
+worker_rlimit_nofile 20000;
 pid {home}/nginx.pid;
 error_log {home}/error.log;
-events {{ }}
+events {{ worker_connections 20000; }}
 http {{
     access_log off;
     sendfile on;
@@ -79,6 +80,7 @@ http {{
     server {{
         listen 127.0.0.1:{port};
         root {home};
+        {more}
     }}
 }}
 """
@@ -104,12 +106,12 @@ def free_port() -> int:
 
 
 @contextmanager
-def nginx(home: Path) -> Iterator[Server]:
-    """An nginx that serves the files of the directory."""
+def nginx(home: Path, more: str = "") -> Iterator[Server]:
+    """An nginx that serves the files of the directory; `more` goes on with its configuration."""
     port, conf = free_port(), home / "nginx.conf"
     # Only root may read a temporary directory of root's.
     user = "user root;" if os.geteuid() == 0 else ""
-    conf.write_text(NGINX_CONF.format(home=home, port=port, user=user, workers=WORKERS))
+    conf.write_text(NGINX_CONF.format(home=home, port=port, user=user, workers=WORKERS, more=more))
     arguments = ["-p", str(home), "-e", str(home / "error.log"), "-c", str(conf)]
     with running([program("nginx", "nginx-light"), *arguments], port, os.environ) as server:
         yield server

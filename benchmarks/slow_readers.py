@@ -1,0 +1,242 @@
+"""Fresh small requests beside clients that wait: readers that accept nothing and heads that trickle
+in, readers of 10 kB/s, connections that send nothing, and clients that do not close their end.
+
+Beside our service are nginx, and our worker below a function that gives spans of a file: what is
+left if nothing is computed and nothing held (spans.py).
+"""
+
+import resource
+import socket
+import time
+from collections import deque
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
+from multiprocessing.sharedctypes import Synchronized
+from multiprocessing.synchronize import Event
+from time import perf_counter
+from typing import NamedTuple
+
+from bench import (
+    ROOT,
+    TERMS,
+    WHOLE,
+    Server,
+    Target,
+    heading,
+    judge,
+    new_store,
+    parser,
+    scratch_directory,
+    served,
+    table,
+)
+from clients import (
+    READER_BUFFER_BYTES,
+    SMALL,
+    Answers,
+    fork,
+    get,
+    p99,
+    quantiles,
+    read_slowly,
+    small_requests,
+)
+from memory import memory
+from warm_stream import WORKERS, join, nginx
+
+MIB = 1024 * 1024
+SMALL_TEXT = b"0 1 1 2 3 5 8 13 21 34 55 89 144 233 377 610 987 1597 2584 4181 "
+READERS = (500, 2000, 8000)
+HEADS = 300
+SLOW_READERS, SLOW_BYTES_PER_S = 2000, 10_000
+SILENT = 4000
+LINGERING_PER_S = 1000
+SETTLE_S = 5
+"""Until the buffers of all readers are full."""
+KEPT_S = 3
+"""How long a client that does not close its end keeps its connection."""
+
+OURS, SPANS, NGINX = "ours", "our worker, spans", "nginx"
+SPANS_CONF = f"""
+exec(open("{ROOT / "fibosite" / "gunicorn.conf.py"}").read())
+wsgi_app = "spans:app"
+pythonpath = "{ROOT / "benchmarks"}"
+post_worker_init = lambda worker: None
+worker_exit = lambda server, worker: None
+"""
+
+LIKE_OURS = f"""
+location = / {{
+    if ($arg_sn = {TERMS}) {{ rewrite ^ /text last; }}
+    rewrite ^ /small last;
+}}
+"""
+
+
+class Told(NamedTuple):
+    """What a process of clients tells: that all have begun, and how many were answered."""
+
+    begun: Event
+    answered: "Synchronized[int]"
+
+
+Clients = Callable[[int, Told], None]
+
+
+def connected(port: int, sent: bytes) -> socket.socket:
+    """A connection on which this was sent."""
+    connection = socket.create_connection(("127.0.0.1", port), 60)
+    connection.sendall(sent)
+    return connection
+
+
+def is_answered(connection: socket.socket) -> bool:
+    """Whether the head of an answer has arrived, which stays where it is."""
+    return connection.recv(12, socket.MSG_PEEK) == b"HTTP/1.1 200"
+
+
+def accept_nothing(count: int, heads: int, port: int, told: Told) -> None:
+    """Ask so many times for everything and read nothing; have some heads trickle in."""
+    readers = [connected(port, get(WHOLE)) for _ in range(count)]
+    trickling = [connected(port, b"GET / HTTP/1.1\r\nX: ") for _ in range(heads)]
+    told.answered.value = sum(map(is_answered, readers))
+    told.begun.set()
+    while True:
+        time.sleep(0.5)
+        for one in trickling:
+            one.send(b"x")
+
+
+def say_nothing(count: int, port: int, told: Told) -> None:
+    """Open so many connections."""
+    opened = [connected(port, b"") for _ in range(count)]
+    told.begun.set()
+    while opened:
+        time.sleep(1)
+
+
+def do_not_close(per_s: int, port: int, told: Told) -> None:
+    """So many times a second, ask on a connection that the server is to close, and leave it so."""
+    request, opened = get(SMALL, "Connection: close"), deque[socket.socket]()
+    told.begun.set()
+    due = perf_counter()
+    while True:
+        opened.append(connected(port, request))
+        if len(opened) > per_s * KEPT_S:
+            told.answered.value += is_answered(opened[0])
+            opened.popleft().close()
+        due += 1 / per_s
+        time.sleep(max(due - perf_counter(), 0))
+
+
+@contextmanager
+def running(clients: Clients, port: int) -> Iterator[Told]:
+    """Have clients run in a process of their own."""
+    told = Told(fork.Event(), fork.Value("i", 0))
+    process = fork.Process(target=clients, args=(port, told))
+    process.start()
+    try:
+        assert told.begun.wait(120)
+        yield told
+        assert process.is_alive()
+    finally:
+        process.kill()
+        process.join()
+
+
+class Found(NamedTuple):
+    """Fresh small requests beside the clients, and by how many bytes the fuller worker grew."""
+
+    fresh: Answers
+    grown: int
+    answered: int
+
+
+def measured(server: Server, clients: Clients) -> Found:
+    """What is found of a server while the clients wait."""
+    while len(server.workers()) < WORKERS:
+        time.sleep(0.1)
+    before = [memory(worker, "VmRSS") for worker in server.workers()]
+    with running(clients, server.port) as told:
+        time.sleep(SETTLE_S)
+        fresh = small_requests(server.port, kept_alive=False)
+        after = [memory(worker, "VmRSS") for worker in server.workers()]
+        grown = max(now - then for now, then in zip(after, before, strict=True))
+        return Found(fresh, grown, told.answered.value)
+
+
+def read_slowly_beside(port: int, told: Told) -> None:
+    """Read 10 kB/s each, so many times at once."""
+    read_slowly(port, SLOW_READERS, SLOW_BYTES_PER_S, READER_BUFFER_BYTES, told.begun)
+
+
+SITUATIONS: dict[str, Clients] = {
+    **{
+        f"{count:,} that accept nothing, {HEADS} trickling heads": partial(
+            accept_nothing, count, HEADS
+        )
+        for count in READERS
+    },
+    f"{SLOW_READERS:,} at {SLOW_BYTES_PER_S / 1000:.0f} kB/s": read_slowly_beside,
+    f"{SILENT:,} that send nothing": partial(say_nothing, SILENT),
+    f"{LINGERING_PER_S:,} a second that do not close": partial(do_not_close, LINGERING_PER_S),
+}
+
+
+def main() -> None:
+    """Measures and prints."""
+    arguments = parser(__doc__, rounds=3)
+    arguments.add_argument("--sides", nargs="*", default=[NGINX, SPANS, OURS])
+    options = arguments.parse_args()
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+    with scratch_directory(options.directory) as scratch:
+        data = new_store(scratch / "data", TERMS)
+        home = scratch / "files"
+        home.mkdir()
+        join(data, home / "text")
+        (home / "small").write_bytes(SMALL_TEXT)
+        (scratch / "spans.conf.py").write_text(SPANS_CONF)
+        spans = str(scratch / "spans.conf.py")
+        sides = {
+            NGINX: partial(nginx, home, LIKE_OURS),
+            SPANS: partial(served, data, config=spans, FIBO_BENCH_FILE=str(home / "text")),
+            OURS: partial(served, data),
+        }
+        heading()
+        targets = []
+        for situation, clients in SITUATIONS.items():
+            rows = []
+            for name in options.sides:
+                found = []
+                for _ in range(options.rounds):
+                    # A process that has grown does not grow again.
+                    with sides[name]() as server:
+                        small_requests(server.port, kept_alive=False)
+                        found.append(measured(server, clients))
+                slowest = [1e3 * p99([each.fresh]) for each in found]
+                grown = [each.grown / MIB for each in found]
+                answered = str(min(each.answered for each in found))
+                quantiles_ms = quantiles([each.fresh for each in found])
+                rows.append([name, *quantiles_ms, f"{max(grown):.0f}", answered])
+                if name != NGINX:
+                    what = f"{name} beside {situation}"
+                    targets += [
+                        Target(f"p99, {what}", slowest, at_most=20, unit="ms"),
+                        Target(f"growth of a worker, {what}", grown, at_most=60, unit="MiB"),
+                    ]
+            columns = [
+                "side",
+                "fresh: median ms",
+                "p99 ms",
+                "unanswered",
+                "MiB a worker",
+                "answered",
+            ]
+            table(f"Beside {situation}", columns, rows)
+        judge(*targets)
+
+
+if __name__ == "__main__":
+    main()
