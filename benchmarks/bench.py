@@ -1,6 +1,7 @@
 """What the benchmarks share: sides measured in turn, ratios, targets, and where they ran."""
 
 import hashlib
+import io
 import math
 import os
 import platform
@@ -9,6 +10,7 @@ import socket
 import statistics
 import subprocess
 import sys
+import tarfile
 import tempfile
 from argparse import ArgumentParser
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -236,6 +238,18 @@ def new_store(data_dir: Path, upto: int = 0, **variables: str) -> Path:
     if upto:
         manage(data_dir, "prepopulate", f"--upto={upto}", **variables)
     return data_dir
+
+
+def checkout(revision: str, directory: Path) -> Path:
+    """The files of a revision, unpacked into the directory, which is made; returns it."""
+    packed = subprocess.run(
+        ["git", "-C", str(ROOT), "archive", revision],  # noqa: S607
+        capture_output=True,
+        check=True,
+    ).stdout
+    with tarfile.open(fileobj=io.BytesIO(packed)) as files:
+        files.extractall(directory, filter="data")
+    return directory
 
 
 def seconds_of(command: Sequence[str], environment: Mapping[str, str]) -> float:

@@ -1,17 +1,20 @@
 """Clients that take little time themselves: many small requests, whole streams, slow readers."""
 
 import multiprocessing
+import random
 import re
 import socket
 import statistics
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import repeat
 from multiprocessing.synchronize import Barrier, Event
 from time import perf_counter, process_time
 from typing import NamedTuple
 
-from bench import WHOLE, Server
+from bench import TERMS, WHOLE, Server
 
 CLIENTS = 4
 SECONDS = 2.0
@@ -33,6 +36,9 @@ def get(target: str, *fields: str) -> bytes:
 
 SMALL = "/?sn=20"
 
+Targets = Callable[[int], Iterator[str]]
+"""What a client asks for, by its number."""
+
 
 class Answers(NamedTuple):
     """The latencies of what was answered, in seconds, and how many requests were not."""
@@ -41,18 +47,61 @@ class Answers(NamedTuple):
     unanswered: int
 
 
-def is_whole(answer: bytes) -> bool:
-    """Whether all of the answer has arrived, as its length or its last chunk tells."""
-    head, ended, body = answer.partition(b"\r\n\r\n")
+@dataclass(frozen=True)
+class Anywhere:
+    """Addresses of windows of so many terms, or of one, anywhere; each client has its own."""
+
+    address: str
+    """With a place for the number of the first term."""
+    terms: int = 1
+
+    def __call__(self, client: int) -> Iterator[str]:
+        """One after another, the same in each run."""
+        chosen = random.Random(client)  # noqa: S311
+        while True:
+            yield self.address.format(chosen.randrange(TERMS - self.terms + 1))
+
+
+WINDOWS, SINGLE_TERMS = Anywhere("/?sn=10&start={}", terms=10), Anywhere("/terms/{}")
+
+
+@dataclass(frozen=True)
+class Same:
+    """One address again and again."""
+
+    address: str
+
+    def __call__(self, _: int) -> Iterator[str]:
+        """One after another."""
+        return repeat(self.address)
+
+
+def received(connection: socket.socket) -> tuple[bytes, int]:
+    """The head of an answer, and how many bytes its body has; all of it has then arrived."""
+    answer = b""
+    while b"\r\n\r\n" not in answer:
+        answer += (more := connection.recv(65536))
+        assert more, answer
+    head, _, body = answer.partition(b"\r\n\r\n")
     if length := re.search(rb"(?i)\r\ncontent-length: (\d+)", head):
-        return bool(ended) and len(body) == int(length[1])
-    return body.endswith(b"0\r\n\r\n")
+        left = int(length[1]) - len(body)
+        while left:
+            left -= (count := len(connection.recv(min(left, RECEIVED_BYTES))))
+            assert count, head
+        return head, int(length[1])
+    while not body.endswith(b"0\r\n\r\n"):
+        body += (more := connection.recv(65536))
+        assert more, answer
+    return head, len(body)
 
 
-def small_requests(port: int, target: str = SMALL, kept_alive: bool = True) -> Answers:
+def small_requests(
+    port: int, targets: Targets = Same(SMALL), kept_alive: bool = True, client: int = 0
+) -> Answers:
     """One client's small requests, one after another, for SECONDS."""
-    request, latencies = get(target), list[float]()
+    latencies = list[float]()
     connection: socket.socket | None = None
+    requests = map(get, targets(client))
     stop = perf_counter() + SECONDS
     try:
         while (started := perf_counter()) < stop:
@@ -60,15 +109,12 @@ def small_requests(port: int, target: str = SMALL, kept_alive: bool = True) -> A
                 connection = socket.create_connection(("127.0.0.1", port))
                 connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             connection.settimeout(stop + PATIENCE_S - started)
-            connection.sendall(request)
-            answer = b""
-            while not is_whole(answer):
-                answer += (received := connection.recv(65536))
-                assert received, answer
+            connection.sendall(next(requests))
+            head, _ = received(connection)
             latencies.append(perf_counter() - started)
-            assert answer.startswith(b"HTTP/1.1 200 "), answer
+            assert head.startswith(b"HTTP/1.1 200 "), head
             # The sync worker keeps no connection.
-            if not kept_alive or b"\r\nConnection: close\r\n" in answer:
+            if not kept_alive or b"\r\nConnection: close" in head:
                 connection.close()
                 connection = None
     except TimeoutError:
@@ -79,10 +125,12 @@ def small_requests(port: int, target: str = SMALL, kept_alive: bool = True) -> A
     return Answers(latencies, 0)
 
 
-def together(port: int, target: str = SMALL) -> list[Answers]:
+def together(port: int, targets: Targets = Same(SMALL)) -> list[Answers]:
     """The small requests of CLIENTS processes on one connection each."""
     with fork.Pool(CLIENTS) as clients:
-        return clients.starmap(small_requests, [(port, target)] * CLIENTS)
+        return clients.starmap(
+            small_requests, [(port, targets, True, client) for client in range(CLIENTS)]
+        )
 
 
 def per_second(answers: Iterable[Answers]) -> float:

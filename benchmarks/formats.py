@@ -3,23 +3,20 @@ by one worker: from a store that has them, and in the codings from one that has 
 --before REVISION, compares the text with that of an older revision."""
 
 import hashlib
-import io
 import os
 import shutil
 import subprocess
-import tarfile
 from collections.abc import Callable
 from functools import partial
-from pathlib import Path
 
 from bench import (
-    ROOT,
     TERMS,
     TEXT_BYTES,
     TEXT_SHA256,
     WHOLE,
     WITH_COMPILER,
     Target,
+    checkout,
     curl,
     heading,
     judge,
@@ -42,18 +39,6 @@ from sequence.text.span import Span
 Sides = dict[str, Callable[[], tuple[float, float]]]
 
 TEXT, NOTHING_STORED = "text", "nothing stored: "
-
-
-def checkout(revision: str, directory: Path) -> Path:
-    """The files of a revision, unpacked into the directory, which is made; returns it."""
-    packed = subprocess.run(
-        ["git", "-C", str(ROOT), "archive", revision],  # noqa: S607
-        capture_output=True,
-        check=True,
-    ).stdout
-    with tarfile.open(fileobj=io.BytesIO(packed)) as files:
-        files.extractall(directory, filter="data")
-    return directory
 
 
 def length(name: str) -> int:
