@@ -231,13 +231,6 @@ def summed(pieces: Iterable[Piece], checksums: BlockChecksums) -> Iterator[Piece
 builders = Background(BUILDERS, "build")
 
 
-def found(number: int) -> Segment | None:
-    """`stored`, or None where the index fails: the bytes can be had without."""
-    with dispensable(f"Looking up segment {number}"):
-        return stored(number)
-    return None
-
-
 def soon(number: int) -> Future[Segment | None]:
     """The segment of that number, when it has been built; None where the store cannot take it."""
     return builders.soon(segment_name(number), partial(attempt, build, number))

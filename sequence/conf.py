@@ -1,5 +1,6 @@
 """The app's settings: their names, units and defaults."""
 
+from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -74,9 +75,13 @@ def fetch() -> str:
     return str(settings.FIBO_FETCH)
 
 
+# Every request asks for these, and to make them takes as long as to look a row up.
+_layout = cache(Layout)
+
+
 def layout() -> Layout:
     """The plan of segments."""
-    return Layout(settings.FIBO_SEGMENT_BYTES, settings.FIBO_MAX_SN)
+    return _layout(settings.FIBO_SEGMENT_BYTES, settings.FIBO_MAX_SN)
 
 
 def data_dir() -> Path:
@@ -86,4 +91,9 @@ def data_dir() -> Path:
 
 def segments_dir() -> Path:
     """The directory of the segment files, below FIBO_DATA_DIR."""
-    return data_dir() / "segments"
+    return _segments_dir(settings.FIBO_DATA_DIR)
+
+
+@cache
+def _segments_dir(data_dir: Path) -> Path:
+    return data_dir / "segments"

@@ -74,6 +74,20 @@ def _chunks(segment: Segment, blocks: Span) -> Iterator[bytes]:
         yield from compute_bytes(wrong.less(-segment.start_offset))
 
 
+def found(number: int, last: int) -> Segment | None:
+    """The segment that is stored, as its row says; None if it is not, or if the index fails.
+
+    If its row is not in the cache, the row of term `last` is compared as well.
+    """
+    planned, rows = conf.layout().planned(number), models.cache.rows()
+    if planned not in rows:
+        with dispensable(f"Looking up segment {number}"):
+            if segment := build.stored(number):
+                rows[planned] = segment
+                check_end(last)
+    return rows.get(planned)
+
+
 def check_end(n: int) -> None:
     """Look up where term n ends; if that is wrong, the segment is repaired.
 

@@ -14,7 +14,7 @@ from django.core.management import call_command
 from django.db import DEFAULT_DB_ALIAS, DatabaseError, connection
 from django.dispatch import Signal
 
-from sequence import accounts, conf, index_file
+from sequence import accounts, conf, index_file, models
 from sequence.accounts import DERIVED
 from sequence.background import Background
 from sequence.errors import FiboError
@@ -154,6 +154,7 @@ def restore(check: str = "quick_check") -> str | None:
 
 def _migrate() -> None:
     call_command("migrate", database=DEFAULT_DB_ALIAS, verbosity=0, interactive=False)
+    models.cache.forget()
 
 
 @contextmanager

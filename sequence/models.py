@@ -7,6 +7,7 @@ from datetime import datetime
 from functools import reduce
 from operator import or_
 from threading import Lock
+from time import monotonic
 from typing import Any, Self
 
 from django.db import connection, models, transaction
@@ -197,6 +198,39 @@ def stored_stop_offset(n: int) -> int | None:
     return found
 
 
+class RowCache:
+    """Segments as their rows said a second ago at most, by plan: a cache with a time to live.
+
+    Rows never change but by those who build, repair or delete a segment. What this process changes
+    is forgotten at once; what others do, after a second. Until then a row tells at worst of a file
+    that is gone or was replaced, and who reads it finds that out (sequence/healing.py).
+    """
+
+    TIME_TO_LIVE_S = 1.0
+    MAX_ROWS = 1024
+
+    def __init__(self) -> None:
+        self.forget()
+
+    def forget(self) -> None:
+        """Begin anew."""
+        self._rows: dict[Planned, Segment] = {}
+        self._until = monotonic() + self.TIME_TO_LIVE_S
+
+    def rows(self) -> dict[Planned, Segment]:
+        """Return the rows, to look in and to add to.
+
+        To be asked for before the index is: if what that says is forgotten in between, it is added
+        to rows that nobody asks any more.
+        """
+        if monotonic() >= self._until or len(self._rows) >= self.MAX_ROWS:
+            self.forget()
+        return self._rows
+
+
+cache = RowCache()
+
+
 def _first(question: str, facts: Sequence[Any]) -> Any:
     """The first column of the first row; None where there is none."""
     with connection.cursor() as cursor:
@@ -249,6 +283,7 @@ def remove(segments: models.QuerySet[Segment]) -> None:
             # By a subquery: in a damaged row a number may be of a type that no parameter has.
             delete(Term.objects.filter(segment__in=numbers))
             delete(segments.order_by())
+        cache.forget()
 
 
 def delete(rows: models.QuerySet[Any]) -> None:
@@ -310,3 +345,4 @@ def insert(segment: Segment, positions: Sequence[int]) -> None:
                 segment.term_count,
             ],
         )
+    cache.forget()

@@ -10,7 +10,6 @@ from sequence.errors import BodyShort
 from sequence.models import Segment
 from sequence.store.store import CHUNK_BYTES
 from sequence.text.compute import compute_bytes
-from sequence.text.layout import term_at
 from sequence.text.representation import Representation
 from sequence.text.span import Span
 
@@ -57,7 +56,7 @@ def encoded(representation: Representation, coding: Coding) -> Iterator[bytes]:
 def _excerpt(representation: Representation, span: Span) -> Iterator[bytes]:
     excerpt = representation.excerpt(span)
     left = span.length
-    for chunk in excerpt.render(_text(excerpt.text)):
+    for chunk in excerpt.render(_text(excerpt.text, excerpt.terms)):
         left -= len(chunk)
         yield chunk
     # A body that merely ended early would be taken for a whole one on a connection that lives on.
@@ -65,24 +64,23 @@ def _excerpt(representation: Representation, span: Span) -> Iterator[bytes]:
         raise BodyShort(span.length, span.length - left)
 
 
-def _text(span: Span) -> Iterator[bytes]:
-    """The bytes of the text: stored ones as they are stored, all others computed.
+def _text(span: Span, terms: Span) -> Iterator[bytes]:
+    """The bytes of the text, of these terms: stored ones as they are stored, all others computed.
 
     No client waits for the disk: what can be stored is stored meanwhile, unless that falls behind.
     """
     if not span.length:
         return
-    plan, terms = conf.layout(), Span(term_at(span.start), term_at(span.stop - 1) + 1)
+    plan = conf.layout()
     storing: deque[Future[Segment | None]] = deque()
     for number in plan.numbers(terms):
-        part = span.within(plan.planned(number).span)
+        planned = plan.planned(number)
+        part = span.within(planned.span)
         if not budget.keeps(number):
             # In one go, as no pair of terms must then be found anew.
             yield from compute_bytes(Span(part.start, span.stop), CHUNK_BYTES)
             return
-        if segment := build.found(number):
-            if part.stop == span.stop:
-                healing.check_end(terms.stop - 1)
+        if segment := healing.found(number, last=min(terms.stop, planned.terms.stop) - 1):
             usage.note(number, served=1)
             yield from healing.read(segment, part.less(segment.start_offset))
         else:

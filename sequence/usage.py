@@ -1,7 +1,7 @@
 """Counts how often each segment is served, checked and repaired, apart from the streams."""
 
 import threading
-from collections import Counter
+from collections import Counter, defaultdict
 from datetime import datetime
 
 from django.utils.timezone import now
@@ -13,14 +13,15 @@ from sequence.models import Segment, counted, writing
 WRITE_EVERY_S = 10
 
 _noting = threading.Lock()
-_counts: dict[int, Counter[str]] = {}
+_counts: defaultdict[int, Counter[str]] = defaultdict(Counter)
 _served_at: dict[int, datetime] = {}
 
 
 def note(number: int, **counts: int) -> None:
     """Adds to the counts of the segment, by the names of its row's columns; in memory only."""
     with _noting:
-        _counts.setdefault(number, Counter()).update(counts)
+        for name, more in counts.items():
+            _counts[number][name] += more
         if "served" in counts:
             _served_at[number] = now()
 

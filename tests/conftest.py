@@ -69,9 +69,10 @@ def data_dir(tmp_path: Path, settings: Settings) -> Iterator[Path]:
     """An empty data directory that the settings name, and from which all is read."""
     settings.FIBO_DATA_DIR = tmp_path
     # What other tests have logged a moment ago is logged again.
-    from sequence import ratelimit
+    from sequence import models, ratelimit
 
     ratelimit._logged_at.clear()
+    models.cache.forget()
     yield tmp_path
     # What still runs would find the settings of the next test.
     idle()

@@ -2,7 +2,6 @@
 
 import json
 import re
-from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass
 from decimal import Context, Decimal
@@ -44,6 +43,8 @@ def digit_count(n: int) -> int:
     return max(n * LOG10_PHI - LOG10_SQRT5 >> SCALE_BITS, 0) + 1
 
 
+# A request asks for the same few places several times.
+@lru_cache(maxsize=1024)
 def offset(n: int) -> int:
     """How many bytes of the text stand before term n.
 
@@ -73,14 +74,13 @@ def floor_sum(count: int, m: int, a: int, b: int) -> int:
 
 def term_at(byte: int) -> int:
     """The term that the byte at this offset of the text belongs to, as digit or as space."""
-    near = _terms_near(byte)
-    return near.start + bisect_right(near, byte, key=offset) - 1
-
-
-def _terms_near(byte: int) -> range:
-    """The few terms that start about there: offset(n) lies between α·n²/2 and α·n²/2 + 2n."""
-    n = isqrt((2 * byte << SCALE_BITS) // LOG10_PHI)
-    return range(max(n - 10, 0), n + 2)
+    # offset(n) is about α/2·n² + 1.05·n, so this is the term or next to it.
+    n = max(isqrt((2 * byte << SCALE_BITS) // LOG10_PHI) - 5, 0)
+    while offset(n) > byte:
+        n -= 1
+    while offset(n + 1) <= byte:
+        n += 1
+    return n
 
 
 SEGMENT_SUFFIX = ".txt"
@@ -191,9 +191,7 @@ class Layout:
             n = self._first_term(number + 1)
 
     def _first_term(self, number: int) -> int:
-        start = number * self.segment_bytes
-        near = _terms_near(start)
-        return near.start + bisect_left(near, start, key=offset)
+        return term_at(number * self.segment_bytes - 1) + 1 if number else 0
 
 
 @lru_cache(maxsize=4096)

@@ -17,8 +17,8 @@ class Excerpt(NamedTuple):
     format: Format
     text: Span
     """The bytes of the text that are needed."""
-    term: int
-    """The term whose digits, or whose end, they begin with."""
+    terms: Span
+    """The terms that they belong to."""
     lead: bytes
     """What stands before those."""
     skip_bytes: int
@@ -29,7 +29,7 @@ class Excerpt(NamedTuple):
         """The bytes, made of chunks of the text; fewer only where the text is cut short."""
         skip, left = self.skip_bytes, self.length
         lead = self.lead
-        for rendered in self.format.render(chunks, self.term):
+        for rendered in self.format.render(chunks, self.terms.start):
             whole = lead + rendered if lead else rendered
             wanted = whole[skip : skip + left] if skip or len(whole) > left else whole
             skip, lead = max(skip - len(whole), 0), b""
@@ -80,22 +80,23 @@ class Representation:
         skip_bytes -= digits_start
         if span.start < len(self.header):
             lead, skip_bytes = self.header + lead, span.start
+        stop_term, stop = self._stop(span.stop)
         return Excerpt(
             self.format,
-            Span(start, self._text_stop(span.stop)),
-            first,
+            Span(start, stop),
+            Span(first, stop_term),
             lead,
             skip_bytes,
             span.length,
         )
 
-    def _text_stop(self, byte: int) -> int:
-        """Where the text ends that the bytes before this one need."""
+    def _stop(self, byte: int) -> tuple[int, int]:
+        """Where the terms and the text end that the bytes before this one need."""
         if byte == self.length:
-            return layout.offset(self.terms.stop)
+            return self.terms.stop, layout.offset(self.terms.stop)
         last, inside = self._locate(byte)
-        digits = inside - len(self.format.lead(last))
-        return layout.offset(last) + min(max(digits, 0), layout.digit_count(last) + 1)
+        digits = min(max(inside - len(self.format.lead(last)), 0), layout.digit_count(last) + 1)
+        return last + (digits > 0), layout.offset(last) + digits
 
     def _locate(self, byte: int) -> tuple[int, int]:
         """The term that a byte belongs to, and how many bytes of that stand before it."""

@@ -82,7 +82,7 @@ def test_a_byte_far_out_is_found(format: Format, start: int, sn: int, data: st.D
     representation = Representation(format, Span(start, start + sn))
     n = data.draw(st.integers(start, start + sn - 1))
     found = representation.excerpt(Span(representation.offset(n), representation.length))
-    assert (found.term, found.skip_bytes) == (n, 0)
+    assert (found.terms.start, found.skip_bytes) == (n, 0)
 
 
 def test_json_lines_are_json() -> None:
