@@ -8,16 +8,18 @@ import os
 import sys
 from argparse import ArgumentParser
 from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import Any, TextIO
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from typing import TYPE_CHECKING, Any, TextIO
 
 from django.core.management.base import BaseCommand, CommandError
 from django.db import DatabaseError
-from tqdm import tqdm
 
 from sequence import accounts, build
 from sequence.errors import FiboError
 from sequence.index import remedy, said
+
+if TYPE_CHECKING:
+    from tqdm import tqdm
 
 
 class Output:
@@ -55,6 +57,18 @@ class Output:
             nowhere = os.open(os.devnull, os.O_WRONLY)
             os.dup2(nowhere, self._stream.fileno())
             os.close(nowhere)
+
+
+class NoBar:
+    """In place of a bar of the progress, without a terminal to show it on."""
+
+    disable = True
+
+    def update(self, n: float = 1) -> None:
+        """Show nothing."""
+
+    def clear(self) -> None:
+        """Clear nothing."""
 
 
 class StoreCommand(BaseCommand):
@@ -98,11 +112,16 @@ class StoreCommand(BaseCommand):
             help=f"how many {what} at once (default: %(default)s)",
         )
 
-    def bar(self, total: int, unit: str, **options: Any) -> "tqdm[Any]":
+    def bar(
+        self, total: int, unit: str, **options: Any
+    ) -> "AbstractContextManager[tqdm[Any] | NoBar]":
         """Return a bar of the progress, on a terminal only."""
-        return tqdm(
-            total=total, unit=unit, file=self._errors, disable=None, dynamic_ncols=True, **options
-        )
+        if not self._errors.isatty():
+            return nullcontext(NoBar())
+        # Here, as a script that starts the command need not wait for it to be loaded.
+        from tqdm import tqdm
+
+        return tqdm(total=total, unit=unit, file=self._errors, dynamic_ncols=True, **options)
 
 
 @contextmanager

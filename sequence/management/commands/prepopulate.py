@@ -10,7 +10,6 @@ from typing import Any
 
 from django.apps import apps
 from django.core.management.base import CommandError
-from tqdm import tqdm
 
 from sequence import budget, conf
 from sequence.management.sentences import StoreCommand
@@ -90,6 +89,8 @@ class Command(StoreCommand):
 
     def _distribute(self, numbers: list[int]) -> Generator[Segment]:
         # What it needs is installed only where there is a DATABASE_URL.
+        from tqdm import tqdm
+
         from sequence import distribute
 
         return distribute.populate(numbers, partial(tqdm.write, file=self._errors))
