@@ -8,6 +8,7 @@ import shutil
 import subprocess
 from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 
 from bench import (
     TERMS,

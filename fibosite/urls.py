@@ -4,9 +4,9 @@ from django.contrib import admin
 from django.http import HttpRequest, HttpResponseBase
 from django.shortcuts import redirect
 from django.templatetags.static import static
-from django.urls import include, path
+from django.urls import path
 
-from sequence import views
+from sequence import urls, views
 from sequence.login import login
 
 admin.autodiscover()
@@ -18,7 +18,7 @@ def favicon(_: HttpRequest) -> HttpResponseBase:
 
 
 urlpatterns = [
-    path("", include("sequence.urls")),
+    *urls.urlpatterns,
     path("robots.txt", views.robots),
     path("favicon.ico", favicon),
     path("admin/login/", login),

@@ -5,9 +5,12 @@ import logging
 import os
 import sys
 
+from django.conf import settings
+from django.core.cache import close_caches
 from django.core.checks import run_checks
+from django.core.signals import request_finished, request_started
 from django.core.wsgi import get_wsgi_application
-from django.db import DatabaseError, connections
+from django.db import DatabaseError, close_old_connections, connections, reset_queries
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "fibosite.settings")
 
@@ -37,5 +40,13 @@ connections.close_all()
 # And PostgreSQL's, pools of their own: its threads are not forked along.
 for each in connections.all():
     getattr(each, "close_pool", lambda: None)()
+
+# Around each request Django looks through the connections of its thread twice, which takes a tenth
+# of a short answer. Once, afterwards, is enough: who asks the index finds out whether a connection
+# is still good. Queries are kept with DEBUG only, and there is no cache to be closed.
+request_started.disconnect(close_old_connections)
+request_finished.disconnect(close_caches)
+if not settings.DEBUG:
+    request_started.disconnect(reset_queries)
 
 application = RecentAnswers(_application)

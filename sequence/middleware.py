@@ -1,8 +1,14 @@
-"""What is done to every request: its answer is measured, and its Host is checked."""
+"""What is done to every request: its answer is measured and gets the policy headers, and its Host
+is checked. What only the admin needs is done below the admin's address, and nowhere else.
+"""
 
 from collections.abc import Callable, Iterator
 from time import perf_counter
 
+from django.conf import settings
+from django.contrib.auth import middleware as auth
+from django.contrib.messages import middleware as messages
+from django.contrib.sessions import middleware as sessions
 from django.http import (
     FileResponse,
     HttpRequest,
@@ -11,16 +17,23 @@ from django.http import (
     HttpResponsePermanentRedirect,
     StreamingHttpResponse,
 )
+from django.http.response import ResponseHeaders
 from django.middleware import common
+from django.utils.deprecation import MiddlewareMixin
 from prometheus_client import Counter
 
-from sequence import metrics
+from sequence import metrics, views
+
+ADMIN = "/admin/"
+"""How the admin's addresses begin."""
+
+GetResponse = Callable[[HttpRequest], HttpResponseBase]
 
 
 class Measured:
     """The answers with their metrics counted; outermost, to see what the other layers answer."""
 
-    def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
+    def __init__(self, get_response: GetResponse) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
@@ -30,7 +43,7 @@ class Measured:
         method = str(request.method)
         format = getattr(response, "format", metrics.NO_FORMAT)
         metrics.requests(method, response.status_code, format).inc()
-        sent_bytes = metrics.SENT_BYTES.labels(format)
+        sent_bytes = metrics.sent_bytes(format)
         # RFC 9110, section 6.4.1: these have no body, whatever Django holds for one.
         bodiless = method == "HEAD" or response.status_code in (204, 304)
         if isinstance(response, FileResponse):
@@ -61,6 +74,21 @@ def measured(chunks: Iterator[bytes], asked_at: float, sent_bytes: Counter) -> I
                 chunk = next(chunks, None)
 
 
+class PolicyHeaders:
+    """Every answer with the headers that tell browsers what its page may do."""
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+        # As Django keeps them, which else checks and converts each of them for every answer.
+        self.built = ResponseHeaders(settings.POLICY_HEADERS)._store
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        """The answer with these headers."""
+        response = self.get_response(request)
+        response.headers._store.update(self.built)
+        return response
+
+
 class CommonMiddleware(common.CommonMiddleware):
     """Django's, which refuses a foreign Host; but not for addresses that machines ask by number.
 
@@ -69,7 +97,61 @@ class CommonMiddleware(common.CommonMiddleware):
     """
 
     ANY_HOST = ("/livez", "/readyz", "/metrics")
+    MAX_HOSTS = 64
+
+    def __init__(self, get_response: GetResponse) -> None:
+        super().__init__(get_response)
+        # Those that were found to be ours: to look at one takes as long as to find its view.
+        self.ours: set[str | None] = set()
 
     def process_request(self, request: HttpRequest) -> HttpResponsePermanentRedirect | None:
         """Return None to go on; raise DisallowedHost for a name that is not ours."""
-        return None if request.path_info in self.ANY_HOST else super().process_request(request)
+        host = request.META.get("HTTP_HOST")
+        if request.path_info in self.ANY_HOST or host in self.ours:
+            return None
+        response = super().process_request(request)
+        if len(self.ours) < self.MAX_HOSTS:
+            self.ours.add(host)
+        return response
+
+
+class Shortcut:
+    """The text and the terms, answered without the layers below this one and without resolving
+    their address: most requests are for these, and they need nothing of it."""
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        """The answer of the view that sequence/urls.py has for the address."""
+        path = request.path_info
+        if path == "/":
+            return views.text(request)
+        if path.startswith("/terms/") and (n := path[7:]) and "/" not in n:
+            return views.term(request, n=n)
+        return self.get_response(request)
+
+
+class BelowAdmin(MiddlewareMixin):
+    """Middleware of requests below the admin's address; all others pass it by.
+
+    To look for a session and an account costs more than a short answer, and a public answer that
+    depended on a cookie could not be kept by caches.
+    """
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        """The answer."""
+        answer = super().__call__ if request.path_info.startswith(ADMIN) else self.get_response
+        return answer(request)
+
+
+class SessionMiddleware(BelowAdmin, sessions.SessionMiddleware):
+    """Django's sessions, for the admin."""
+
+
+class AuthenticationMiddleware(BelowAdmin, auth.AuthenticationMiddleware):
+    """Django's accounts, for the admin."""
+
+
+class MessageMiddleware(BelowAdmin, messages.MessageMiddleware):
+    """Django's messages, for the admin."""

@@ -12,11 +12,17 @@ from sequence.protocol.answer import IMMUTABLE
 
 MOST_BYTES = 32 * 1024
 MOST_ANSWERS = 256
-"""How long a body may be, and how many are kept: 8 MiB at most, and a term is among them."""
+"""How long a body may be, and how many are kept: 8 MiB at most, and a term is among them. They are
+kept when they are asked for again: most that are not are windows that nobody asks for again."""
 MAX_KEY_CHARS = 1024
 """How long what an answer depends on may be: as short as what clients send who mean well."""
 
 _VARIES = {"Accept", "Accept-Encoding"}
+_NARROWING = {
+    *("HTTP_RANGE", "HTTP_IF_RANGE", "HTTP_IF_MATCH", "HTTP_IF_NONE_MATCH"),
+    *("HTTP_IF_MODIFIED_SINCE", "HTTP_IF_UNMODIFIED_SINCE"),
+}
+"""The headers that ask for a part, or for something under a condition."""
 _ASKED = (
     *("REQUEST_METHOD", "SERVER_PROTOCOL", "HTTP_HOST", "PATH_INFO", "QUERY_STRING"),
     *("HTTP_ACCEPT", "HTTP_ACCEPT_ENCODING"),
@@ -40,12 +46,13 @@ class RecentAnswers:
     def __init__(self, application: WSGIApplication) -> None:
         self._application = application
         self._kept: OrderedDict[tuple[str, ...], Recent] = OrderedDict()
+        self._asked: OrderedDict[tuple[str, ...], None] = OrderedDict()
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """The answer of the application, or the same again."""
         asked_at = perf_counter()
         # Ranges and conditions ask for less, and HEAD for nothing: all of them cost little.
-        if environ["REQUEST_METHOD"] != "GET" or any(map(_narrows, environ)):
+        if environ["REQUEST_METHOD"] != "GET" or not _NARROWING.isdisjoint(environ):
             return self._application(environ, start_response)
         asked = tuple(environ.get(name, "") for name in _ASKED)
         if sum(map(len, asked)) > MAX_KEY_CHARS:
@@ -53,10 +60,13 @@ class RecentAnswers:
         if recent := self._kept.get(asked):
             start_response(recent.status, list(recent.headers))
             metrics.requests("GET", 200, recent.format).inc()
-            metrics.SENT_BYTES.labels(recent.format).inc(len(recent.body))
+            metrics.sent_bytes(recent.format).inc(len(recent.body))
             metrics.FIRST_BYTE_SECONDS.observe(perf_counter() - asked_at)
             return [recent.body]
-        return self._answered(asked, environ, start_response)
+        if asked in self._asked:
+            return self._answered(asked, environ, start_response)
+        _add(self._asked, asked, None)
+        return self._application(environ, start_response)
 
     def _answered(
         self, asked: tuple[str, ...], environ: WSGIEnvironment, start_response: StartResponse
@@ -81,14 +91,13 @@ class RecentAnswers:
             for chunk in response:
                 body += chunk
                 yield chunk
-        self._kept[asked] = recent._replace(body=bytes(body))
-        if len(self._kept) > MOST_ANSWERS:
-            self._kept.popitem(last=False)
+        _add(self._kept, asked, recent._replace(body=bytes(body)))
 
 
-def _narrows(name: str) -> bool:
-    """Whether the header asks for a part, or for something under a condition."""
-    return name.startswith(("HTTP_IF_", "HTTP_RANGE"))
+def _add(found: "OrderedDict[tuple[str, ...], Any]", asked: tuple[str, ...], value: object) -> None:
+    found[asked] = value
+    if len(found) > MOST_ANSWERS:
+        found.popitem(last=False)
 
 
 def _never_changes(status: str, headers: list[tuple[str, str]]) -> bool:

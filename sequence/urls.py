@@ -1,4 +1,4 @@
-"""The app's addresses."""
+"""The app's addresses. sequence/middleware.py has a shortcut to the text and the terms."""
 
 from django.urls import path
 

@@ -26,8 +26,8 @@ LAYERS = [
     {"pages"},
     {"respond"},
     {"openapi"},
-    {"views", "admin", "login", "management", "checks", "middleware", "recent"},
-    {"urls", "apps"},
+    {"views", "admin", "login", "management", "checks", "recent"},
+    {"urls", "apps", "middleware"},
 ]
 RANK = {name: rank for rank, names in enumerate(LAYERS) for name in names}
 MODULES = sorted(

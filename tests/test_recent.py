@@ -45,12 +45,24 @@ def ask(service: RecentAnswers, **environ: str) -> tuple[str, dict[str, str], by
     return told[0], dict(told[1]), body
 
 
-def test_what_can_never_change_is_asked_for_once() -> None:
+def test_what_can_never_change_is_asked_for_twice() -> None:
     application = Application()
     service = RecentAnswers(application)
-    answers = [ask(service, QUERY_STRING="sn=2") for _ in range(3)]
-    assert answers == [("200 OK", HEADERS, b"0 1")] * 3
-    assert (application.asked, application.closed) == (1, 1)
+    answers = [ask(service, QUERY_STRING="sn=2") for _ in range(5)]
+    assert answers == [("200 OK", HEADERS, b"0 1")] * 5
+    assert (application.asked, application.closed) == (2, 2)
+
+
+def test_many_answers_that_nobody_asks_for_again_push_none_out() -> None:
+    application = Application()
+    service = RecentAnswers(application)
+    for _ in range(2):
+        ask(service, QUERY_STRING="sn=2")
+    for n in range(2 * recent.MOST_ANSWERS):
+        ask(service, QUERY_STRING=f"sn=10&start={n}")
+    application.asked = 0
+    ask(service, QUERY_STRING="sn=2")
+    assert application.asked == 0
 
 
 @pytest.mark.parametrize(
@@ -75,9 +87,10 @@ def test_what_can_never_change_is_asked_for_once() -> None:
 def test_another_question_is_asked(other: dict[str, str]) -> None:
     application = Application()
     service = RecentAnswers(application)
-    ask(service, QUERY_STRING="sn=2")
+    for _ in range(2):
+        ask(service, QUERY_STRING="sn=2")
     ask(service, **{"QUERY_STRING": "sn=2"} | other)
-    assert application.asked == 2
+    assert application.asked == 3
 
 
 @pytest.mark.parametrize(
@@ -95,9 +108,9 @@ def test_another_question_is_asked(other: dict[str, str]) -> None:
 )
 def test_what_may_change_or_is_long_is_asked_for_each_time(application: Application) -> None:
     service = RecentAnswers(application)
-    for _ in range(2):
+    for _ in range(4):
         assert ask(service)[2] == b"0 1"
-    assert (application.asked, application.closed) == (2, 2)
+    assert (application.asked, application.closed) == (4, 4)
 
 
 def test_what_breaks_is_not_kept() -> None:
@@ -107,26 +120,28 @@ def test_what_breaks_is_not_kept() -> None:
 
     application = Application()
     service = RecentAnswers(application)
+    ask(service)
     application.chunks = broken()
     with pytest.raises(ZeroDivisionError):
         ask(service)
-    assert application.closed == 1
+    assert application.closed == 2
     application.chunks = (b"0 ", b"1")
     assert ask(service)[2] == b"0 1"
-    assert application.asked == 2
+    assert application.asked == 3
 
 
 def test_a_client_that_leaves_early_leaves_nothing_behind() -> None:
     application = Application()
     service = RecentAnswers(application)
+    ask(service)
     environ: dict[str, Any] = {}
     setup_testing_defaults(environ)
     response: Any = service(environ, lambda *_: None)  # type: ignore[arg-type]
     assert next(iter(response)) == b"0 "
     response.close()
-    assert application.closed == 1
+    assert application.closed == 2
     assert ask(service)[2] == b"0 1"
-    assert application.asked == 2
+    assert application.asked == 3
 
 
 @pytest.mark.parametrize(
@@ -138,8 +153,9 @@ def test_what_was_asked_at_length_takes_no_memory(name: str) -> None:
     for n in range(300):
         ask(service, **{name: f"{n}," + "," * 488_000})
     assert application.asked == 300
-    assert not service._kept
-    ask(service, **{name: "a" * 800})
+    assert not service._asked
+    for _ in range(2):
+        ask(service, **{name: "a" * 800})
     assert service._kept
 
 
@@ -147,10 +163,11 @@ def test_so_many_are_kept_and_the_oldest_goes_first(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(recent, "MOST_ANSWERS", 3)
     application = Application()
     service = RecentAnswers(application)
-    for n in (1, 2, 3, 4):
+    for n in (1, 1, 2, 2, 3, 3, 4, 4):
         ask(service, QUERY_STRING=f"sn={n}")
+    assert application.asked == 8
     for n in (2, 3, 4):
         ask(service, QUERY_STRING=f"sn={n}")
-    assert application.asked == 4
+    assert application.asked == 8
     ask(service, QUERY_STRING="sn=1")
-    assert application.asked == 5
+    assert application.asked == 9

@@ -15,6 +15,9 @@ MAX_INLINE_BYTES = 5_000_000
 
 The length decides alone, so that no cache has to tell browsers from others."""
 
+HEADERS = ("Accept-Encoding", "If-Match", "If-None-Match", "If-Range", "Range")
+"""The headers of a request on which the answer depends."""
+
 _BOUNDARY = "between-the-ranges"
 """Stands in no representation: none of them has a word of these letters."""
 
@@ -47,7 +50,7 @@ def strong_etag(*facts: object) -> str:
 
 
 def answer(method: str, headers: Mapping[str, str], about: Metadata) -> Answer:
-    """The answer to GET or HEAD for a representation; `headers` are found by names in any case.
+    """The answer to GET or HEAD for a representation; `headers` are those of HEADERS that it has.
 
     An encoded answer is one of the whole, and has no Content-Length here; HEAD's has GET's headers
     and no body. Raises NotAcceptable, PreconditionFailed and RangeNotSatisfiable.

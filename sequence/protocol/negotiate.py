@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable
+from functools import lru_cache
 
 from sequence.errors import NotAcceptable
 
@@ -43,6 +44,8 @@ def codings(accept_encoding: str | None, offered: Iterable[str]) -> list[str]:
     return accepted
 
 
+# Clients send a few headers again and again.
+@lru_cache(maxsize=128)
 def media_type(accept: str | None, offered: tuple[str, ...]) -> str:
     """The media type to send: the one of the highest weight, and of equal ones the first offered.
 
