@@ -141,8 +141,9 @@ class BelowAdmin(MiddlewareMixin):
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         """The answer."""
-        answer = super().__call__ if request.path_info.startswith(ADMIN) else self.get_response
-        return answer(request)
+        if request.path_info.startswith(ADMIN):
+            return super().__call__(request)  # type: ignore[return-value]
+        return self.get_response(request)
 
 
 class SessionMiddleware(BelowAdmin, sessions.SessionMiddleware):
