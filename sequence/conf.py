@@ -96,4 +96,4 @@ def segments_dir() -> Path:
 
 @cache
 def _segments_dir(data_dir: Path) -> Path:
-    return data_dir / "segments"
+    return Path(data_dir) / "segments"

@@ -160,8 +160,8 @@ def test_answers_are_right_and_counted_whatever_is_in_the_rows(
     for column in ("segment_id", "position", "digits"):
         first = conf.layout().terms(COLUMNS.index("name"))
         alter("sequence_term", column, value, f"n = {first.stop - 1}")
-        answer(operator)
         assert findings()
+        answer(operator)
         page(operator, f"/terms/{first.stop - 1}")
         idle()
         verify.mend_faults()
