@@ -3,10 +3,19 @@
 import logging
 import os
 from ctypes import CDLL, addressof, c_char, c_int, c_size_t, c_void_p, get_errno
+from errno import ENOMEM
 from importlib.resources import files
 from mmap import MAP_ANONYMOUS, MAP_PRIVATE, PAGESIZE, PROT_EXEC, PROT_READ, mmap
 from threading import Lock
+from time import monotonic
 from typing import Any
+
+HOPELESS = (ModuleNotFoundError, PermissionError, RuntimeError)
+"""There is no llvmlite; the system forbids code that was written at run time; LLVM knows no such
+processor, or refuses the assembly."""
+
+AGAIN_AFTER_S = 10.0
+"""How long nothing is compiled after another failure."""
 
 log = logging.getLogger(__name__)
 
@@ -30,31 +39,48 @@ class Functions:
         self._processor = processor
         self._types = types
         self._available: bool | None = None
+        self._try_at = float("-inf")
+        self._has_warned = False
 
     @property
     def available(self) -> bool:
-        """Whether this host can run them; if it cannot, the log says so, once."""
+        """Whether this host can run them; if it cannot now, the log says so, once.
+
+        What can never work is remembered. What else has failed, as when descriptors or memory are
+        short, is tried again.
+        """
         # Threads that ask first together compile once.
-        if self._available is None:
+        if self._is_to_be_tried():
             with self._compiling:
-                if self._available is None:
-                    self._available = self._compile_if_possible()
-        return self._available
+                if self._is_to_be_tried():
+                    self._try()
+        return bool(self._available)
+
+    def _is_to_be_tried(self) -> bool:
+        return self._available is None and monotonic() >= self._try_at
+
+    def _try(self) -> None:
+        try:
+            _verify_executable_memory()
+            self._compile()
+            self._available = True
+        except HOPELESS as error:
+            self._available = False
+            self._warn(error)
+        except (ImportError, OSError, MemoryError) as error:
+            self._try_at = monotonic() + AGAIN_AFTER_S
+            self._warn(error)
+
+    def _warn(self, error: Exception) -> None:
+        if not self._has_warned:
+            log.warning("%s: %s.", self._without, str(error) or "memory is short")
+        self._has_warned = True
 
     def __getattr__(self, name: str) -> Any:
         """The function; asked for only until it is compiled, and an attribute from then on."""
         if name in self._types and self.available:
             return vars(self)[name]
         raise AttributeError(name, name=name, obj=self)
-
-    def _compile_if_possible(self) -> bool:
-        try:
-            _verify_executable_memory()
-            self._compile()
-        except (ImportError, OSError, RuntimeError) as error:
-            log.warning("%s: %s.", self._without, error)
-            return False
-        return True
 
     def _compile(self) -> None:
         # Imported here: a process that only serves what is stored never loads the compiler.
@@ -79,7 +105,7 @@ class Functions:
 
 
 def _verify_executable_memory() -> None:
-    """Raise OSError if this process may not run what it has written.
+    """Raise PermissionError if this process may not run what it has written.
 
     LLVM does the same, ignores the error, and the first call is then a segmentation fault.
     prctl(2), PR_SET_MDWE; systemd.exec(5), MemoryDenyWriteExecute; SELinux, execmem.
@@ -88,4 +114,7 @@ def _verify_executable_memory() -> None:
     mprotect = CDLL(None, use_errno=True).mprotect
     mprotect.argtypes = (c_void_p, c_size_t, c_int)
     if mprotect(addressof(c_char.from_buffer(page)), PAGESIZE, PROT_READ | PROT_EXEC):
-        raise OSError(f"the system forbids code from memory ({os.strerror(get_errno())})")
+        said = os.strerror(get_errno())
+        if get_errno() == ENOMEM:
+            raise OSError(said)
+        raise PermissionError(f"the system forbids code from memory ({said})")

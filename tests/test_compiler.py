@@ -1,5 +1,7 @@
 """Functions from LLVM assembly."""
 
+import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from ctypes import CFUNCTYPE, c_int64
 from pathlib import Path
@@ -7,7 +9,9 @@ from threading import Barrier
 
 import pytest
 
-from sequence.compiler import Functions
+from sequence import compiler
+from sequence.compiler import AGAIN_AFTER_S, Functions
+from tests.conftest import ROOT
 
 
 @pytest.fixture
@@ -55,13 +59,65 @@ def test_a_name_that_was_not_declared_is_no_attribute(functions: Functions) -> N
     assert not hasattr(functions, "thrice")
 
 
-def test_a_host_that_cannot_run_them_has_no_functions_and_says_so_once(
-    functions: Functions, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
-    def forbidden() -> None:
-        raise OSError("the system forbids code from memory")
+HOPELESS = [
+    ModuleNotFoundError("No module named 'llvmlite'"),
+    PermissionError("the system forbids code from memory"),
+    RuntimeError("No available targets are compatible with triple"),
+]
+SHORTAGES = [
+    MemoryError(),
+    OSError(24, "Too many open files"),
+    OSError("Could not find/load shared object file 'libllvmlite.so'"),
+    ImportError("libffi.so.8: failed to map segment from shared object"),
+]
 
-    monkeypatch.setattr("sequence.compiler._verify_executable_memory", forbidden)
+
+@pytest.mark.parametrize("error", [*HOPELESS, *SHORTAGES], ids=repr)
+def test_only_what_can_never_work_is_not_tried_again(
+    functions: Functions,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    error: Exception,
+) -> None:
+    def fail(_: Functions) -> None:
+        raise error
+
+    seconds = [0.0]
+    monkeypatch.setattr(compiler, "monotonic", lambda: seconds[0])
+    with monkeypatch.context() as failing:
+        failing.setattr(Functions, "_compile", fail)
+        for _ in range(2):
+            assert not functions.available
+            assert not hasattr(functions, "twice")
+            seconds[0] += AGAIN_AFTER_S
+    assert caplog.messages == [f"Nothing is doubled: {str(error) or 'memory is short'}."]
+    seconds[0] -= 0.1
     assert not functions.available
-    assert not hasattr(functions, "twice")
-    assert caplog.messages == ["Nothing is doubled: the system forbids code from memory."]
+    seconds[0] += 0.1
+    assert functions.available == (error in SHORTAGES)
+    assert hasattr(functions, "twice") == (error in SHORTAGES)
+
+
+SHORT_OF_DESCRIPTORS = """
+import os, resource
+from sequence import compiler
+from sequence.text import adder
+
+compiler.AGAIN_AFTER_S = 0
+most = resource.getrlimit(resource.RLIMIT_NOFILE)
+resource.setrlimit(resource.RLIMIT_NOFILE, (3, most[1]))
+before = adder._adder.available
+resource.setrlimit(resource.RLIMIT_NOFILE, most)
+print(before, adder._adder.available)
+"""
+
+
+def test_a_process_short_of_descriptors_compiles_when_there_are_some() -> None:
+    found = subprocess.run(
+        [sys.executable, "-c", SHORT_OF_DESCRIPTORS],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert found.stdout.split() == ["False", "True"]
