@@ -13,7 +13,7 @@ import pytest
 from django.db import OperationalError, connection, connections, transaction
 
 from fibosite.sqlite import base
-from sequence import build, index
+from sequence import build, index, index_file
 from sequence.models import Segment
 from tests import oracle
 from tests.conftest import Server, soon
@@ -43,8 +43,19 @@ def without_its_log(path: Path) -> None:
         path.with_name(path.name + end).unlink(missing_ok=True)
 
 
+def without_log_and_memory(path: Path) -> None:
+    """Delete the file alone."""
+    path.unlink()
+
+
+def set_aside(_: Path) -> None:
+    """Do as is done with a damaged one."""
+    index_file.set_aside()
+
+
 LOSSES: dict[str, Callable[[Path], None]] = {
     "deleted": deleted,
+    "deleted without its log": without_log_and_memory,
     "replaced": replaced,
     "without its log": without_its_log,
 }
@@ -123,27 +134,40 @@ def test_what_idle_threads_hold_open_is_closed_by_who_finds_out(
         thread.join()
 
 
-def test_a_thread_that_uses_its_connection_is_let_be(own_index: Path, clock: list[float]) -> None:
+def files(path: Path) -> set[tuple[int, int]]:
+    """What tells the files that the database has by name from all others."""
+    return {base._which(f"{path}{end}") for end in FILES}
+
+
+@pytest.mark.parametrize("lose", [deleted, without_log_and_memory, set_aside])
+def test_a_thread_that_uses_its_connection_is_let_be(
+    own_index: Path, clock: list[float], lose: Callable[[Path], None]
+) -> None:
     build.build(0)
     met = Barrier(2)
 
     def use() -> int:
-        rows = Segment.objects.values_list("number").iterator()
-        found = [next(rows)]
-        met.wait()
-        met.wait()
-        found += rows
+        with transaction.atomic():
+            found = Segment.objects.count()
+            met.wait()
+            met.wait()
+            found += Segment.objects.count()
         connection.close()
-        return len(found)
+        return found
 
     with ThreadPoolExecutor(1) as pool:
         using = pool.submit(use)
         met.wait()
-        deleted(own_index)
+        before = files(own_index)
+        lose(own_index)
         clock[0] += 2
-        index.restore()
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT * FROM sqlite_master")
+        after = files(own_index)
         met.wait()
-        assert using.result(30) == 1
+        assert using.result(30) == 2
+    # Two databases with one log, or with memory in common, would spoil each other.
+    assert not before & after
 
 
 def test_no_two_files_of_a_process_share_their_memory(own_index: Path) -> None:

@@ -17,6 +17,8 @@ from django.db import DatabaseError
 from django.db.backends.sqlite3 import base, operations
 from django.db.utils import DatabaseErrorWrapper
 
+from sequence.store.directory import SegmentDirectory
+
 
 class _Errors(DatabaseErrorWrapper):
     """Notes on each error which database it is of: `database`, an attribute of its cause.
@@ -87,6 +89,9 @@ class DatabaseOperations(operations.DatabaseOperations):
 LOOK_EVERY_S = 1.0
 """How often a process looks whether a name still leads to the files that are open."""
 
+_ENDS = ("", "-wal", "-shm")
+"""Of the names of a database's files: SQLite's log, and the memory that its connections share."""
+
 _creating = Lock()
 _files: dict[Path, "_File"] = {}
 
@@ -109,7 +114,22 @@ class _File:
         """
         # One at a time: to close a descriptor drops the locks that the process has on its file.
         with _creating, suppress(OSError):
-            os.close(os.open(self._path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+            if self._path.exists():
+                return
+            with SegmentDirectory(self._path.parent).sole_builder(self._path.name):
+                if not self._path.exists():
+                    self._remove_leftovers()
+                    os.close(os.open(self._path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+
+    def _remove_leftovers(self) -> None:
+        """Remove what a deleted file has left beside its name.
+
+        Connections to that file still use them. Those to the new one would take part in it: two
+        databases in one log, and in shared memory that the first of them cuts to nothing, at which
+        the kernel kills a process that reads it just then (SIGBUS).
+        """
+        for end in _ENDS[1:]:
+            Path(f"{self._path}{end}").unlink(missing_ok=True)
 
     def opening(self, wrapper: "DatabaseWrapper") -> tuple[int, int]:
         """Note that the connection opens the file that has the name now; return which one it is.
@@ -142,8 +162,7 @@ class _File:
 
     def _look(self) -> tuple[int, ...]:
         self._look_at = monotonic() + LOOK_EVERY_S
-        # SQLite's log and the memory that connections share belong to it.
-        found = tuple(part for end in ("", "-wal", "-shm") for part in _which(f"{self._path}{end}"))
+        found = tuple(part for end in _ENDS for part in _which(f"{self._path}{end}"))
         if found != self._found:
             self._found = found
             with self._noting:
