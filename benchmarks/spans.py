@@ -6,7 +6,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import IO
 
-from sequence.pieces import FileSpan
+from sequence.pieces import FileSpan, in_bytes
 
 SPAN_BYTES = 4 * 1024 * 1024
 
@@ -27,7 +27,7 @@ class Body:
         )
 
     def __iter__(self) -> Iterator[bytes]:
-        return (span.read() for span in self.pieces)
+        return in_bytes(self.pieces)
 
 
 FILE = Path(os.environ["FIBO_BENCH_FILE"]).open("rb", buffering=0)  # noqa: SIM115

@@ -130,11 +130,12 @@ def child_exit(server: Arbiter, worker: Worker) -> None:
 def post_worker_init(worker: Worker) -> None:
     """Begins what goes on beside the requests.
 
-    Segments that the index does not know of are taken in, and counts are written.
+    Segments that the index does not know of are taken in, counts are written, and files closed.
     """
-    from sequence import index, upkeep, usage
+    from sequence import background, index, upkeep, usage
+    from sequence.store import opened
 
-    usage.write_now_and_then()
+    background.now_and_then(usage.write, opened.close_unused)
     index.restorers.soon("take in", upkeep.take_in)
 
 

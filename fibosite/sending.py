@@ -62,13 +62,17 @@ class Outbox:
         """Return how many bytes were to be sent, and how many were."""
         wanted = min(len(span), MAX_SENDFILE_BYTES)
         try:
-            if sent := os.sendfile(client.fileno(), span.fileno(), span.start, wanted):
+            if span.is_right(wanted) and (
+                sent := os.sendfile(client.fileno(), span.fileno(), span.start, wanted)
+            ):
                 return wanted, sent
         except OSError as error:
             if error.errno != errno.EIO:  # the disk's, and no socket's
                 raise
-        self._waiting.popleft()
-        self._waiting.extendleft(reversed([memoryview(each) for each in span.lost()]))
+        found = span.rescue()
+        if not len(span):
+            self._waiting.popleft()
+        self._waiting.appendleft(memoryview(found))
         return 0, 0
 
     def _drop(self, count: int) -> None:

@@ -15,6 +15,9 @@ Item = TypeVar("Item")
 AHEAD = 16
 """How many items of a long list each worker may be ahead of who asks for the next one."""
 
+EVERY_S = 10
+"""How often is done what is done now and then."""
+
 
 class Background:
     """So many threads, and what they are to make."""
@@ -65,6 +68,18 @@ def each(
             yield waiting.popleft()
     finally:
         pool.shutdown(cancel_futures=True)
+
+
+def now_and_then(*acts: Callable[[], object]) -> None:
+    """Start a thread that does all of this again and again, as long as the process lives."""
+
+    def go_on() -> None:
+        pause = threading.Event()
+        while not pause.wait(EVERY_S):
+            for act in acts:
+                in_thread(act)
+
+    threading.Thread(target=go_on, name="now and then", daemon=True).start()
 
 
 def in_thread(make: Callable[[], Made]) -> Made:

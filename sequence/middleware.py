@@ -15,7 +15,6 @@ from django.http import (
     HttpResponse,
     HttpResponseBase,
     HttpResponsePermanentRedirect,
-    StreamingHttpResponse,
 )
 from django.http.response import ResponseHeaders
 from django.middleware import common
@@ -23,6 +22,8 @@ from django.utils.deprecation import MiddlewareMixin
 from prometheus_client import Counter
 
 from sequence import metrics, views
+from sequence.pieces import Piece
+from sequence.respond import Decided
 
 ADMIN = "/admin/"
 """How the admin's addresses begin."""
@@ -48,9 +49,9 @@ class Measured:
         bodiless = method == "HEAD" or response.status_code in (204, 304)
         if isinstance(response, FileResponse):
             return response  # gunicorn has the kernel send it
-        if isinstance(response, StreamingHttpResponse) and not bodiless:
-            # Django keeps the closer of the chunks, and calls it before that of what replaces them.
-            response.streaming_content = measured(iter(response), asked_at, sent_bytes)
+        if isinstance(response, Decided) and not bodiless:
+            # The closer of the pieces stays, and is called before that of what replaces them.
+            response.pieces = measured(response.pieces, asked_at, sent_bytes)
             return response
         metrics.FIRST_BYTE_SECONDS.observe(perf_counter() - asked_at)
         if isinstance(response, HttpResponse) and not bodiless:
@@ -58,20 +59,25 @@ class Measured:
         return response
 
 
-def measured(chunks: Iterator[bytes], asked_at: float, sent_bytes: Counter) -> Iterator[bytes]:
-    """The chunks; those that the server comes back from have been sent."""
+def measured(pieces: Iterator[Piece], asked_at: float, sent_bytes: Counter) -> Iterator[Piece]:
+    """The pieces; those that the server comes back from have been sent, and of a span a part."""
     with (
         metrics.STREAMS_IN_PROGRESS.track_inprogress(),
         # To be closed early raises GeneratorExit here.
         metrics.STREAMS_ABORTED.count_exceptions(BaseException),
     ):
-        chunk = next(chunks, None)
+        piece = next(pieces, None)
         metrics.FIRST_BYTE_SECONDS.observe(perf_counter() - asked_at)
         with metrics.STREAM_SECONDS.time():
-            while chunk is not None:
-                yield chunk
-                sent_bytes.inc(len(chunk))
-                chunk = next(chunks, None)
+            while piece is not None:
+                length = len(piece)
+                try:
+                    yield piece
+                except BaseException:
+                    sent_bytes.inc(length - len(piece))
+                    raise
+                sent_bytes.inc(length)
+                piece = next(pieces, None)
 
 
 class PolicyHeaders:
@@ -143,7 +149,7 @@ class BelowAdmin(MiddlewareMixin):
         """The answer."""
         if request.path_info.startswith(ADMIN):
             return super().__call__(request)  # type: ignore[return-value]
-        return self.get_response(request)
+        return self.get_response(request)  # type: ignore[return-value]
 
 
 class SessionMiddleware(BelowAdmin, sessions.SessionMiddleware):

@@ -1,27 +1,44 @@
 """What a body is made of: bytes, and spans of files that a server may have the kernel send."""
 
 import os
-from collections.abc import Callable, Iterable
-from typing import IO, Any
+from collections.abc import Iterable, Iterator
+from typing import Any, Protocol
+
+CHUNK_BYTES = 256 * 1024
+"""How much of a span is given as bytes at once."""
+
+MIN_PIECE_BYTES, MAX_PIECE_BYTES = 64 * 1024, 512 * 1024
+GROWS_FROM_BYTES = 8 * 1024 * 1024
+"""About as much as the kernel's buffers take for a client that takes nothing."""
+
+
+def piece_bytes(before: int) -> int:
+    """Return how long a piece is to be after so many bytes: a client that stalls holds one or two.
+
+    Those that have taken much keep up, and longer pieces cost less.
+    """
+    doubled = (before // GROWS_FROM_BYTES).bit_length()
+    return min(MIN_PIECE_BYTES << doubled, MAX_PIECE_BYTES)
+
+
+class HasFileno(Protocol):
+    """An open file."""
+
+    def fileno(self) -> int:
+        """Return its descriptor."""
 
 
 class FileSpan:
     """The bytes [start, stop) of an open file; `start` moves on as they are sent.
 
-    `instead(start, stop)` gives the bytes of the file's [start, stop) if it turns out not to have
-    them any more.
+    To be asked before each of its bytes is sent is whether the file has them still: a span may wait
+    for its client for long.
     """
 
-    __slots__ = ("file", "instead", "start", "stop")
+    __slots__ = ("file", "start", "stop")
 
-    def __init__(
-        self,
-        file: IO[bytes],
-        start: int,
-        stop: int,
-        instead: Callable[[int, int], Iterable[bytes]] | None = None,
-    ) -> None:
-        self.file, self.start, self.stop, self.instead = file, start, stop, instead
+    def __init__(self, file: HasFileno, start: int, stop: int) -> None:
+        self.file, self.start, self.stop = file, start, stop
 
     def __len__(self) -> int:
         return self.stop - self.start
@@ -30,20 +47,29 @@ class FileSpan:
         """Return the descriptor of the file."""
         return self.file.fileno()
 
-    def lost(self) -> list[bytes]:
-        """Return in bytes what the file no longer has; raises EOFError if nobody knows it."""
-        found = list(self.instead(self.start, self.stop)) if self.instead else []
-        if sum(map(len, found)) != len(self):
+    def is_right(self, count: int) -> bool:  # noqa: ARG002
+        """Whether the next `count` bytes are what was promised, as far as can be known now."""
+        return True
+
+    def instead(self, start: int, stop: int) -> Iterable[bytes]:  # noqa: ARG002
+        """Return the bytes [start, stop) if the file does not have them; none if nobody knows."""
+        return ()
+
+    def rescue(self) -> bytes:
+        """Take the next bytes, but from elsewhere; raises EOFError if nobody knows them."""
+        stop = min(self.start + CHUNK_BYTES, self.stop)
+        found = b"".join(self.instead(self.start, stop))
+        if len(found) != stop - self.start:
             raise EOFError(f"A file ends at {self.start}; {len(self)} more bytes were promised.")
+        self.start = stop
         return found
 
-    def read(self) -> bytes:
-        """Return the bytes, for a server that sends nothing else."""
-        found = os.pread(self.fileno(), len(self), self.start)
-        if len(found) < len(self):
+    def chunks(self) -> Iterator[bytes]:
+        """Take all of the bytes, for a server that sends nothing else."""
+        while wanted := min(CHUNK_BYTES, len(self)):
+            found = os.pread(self.fileno(), wanted, self.start) if self.is_right(wanted) else b""
             self.start += len(found)
-            return found + b"".join(self.lost())
-        return found
+            yield found or self.rescue()
 
 
 Piece = bytes | FileSpan
@@ -56,3 +82,12 @@ def pieces_of(body: Any) -> Iterable[Piece]:
     """
     offered: Iterable[Piece] | None = getattr(body, "pieces", None)
     return body if offered is None else offered
+
+
+def in_bytes(pieces: Iterable[Piece]) -> Iterator[bytes]:
+    """The pieces as bytes."""
+    for piece in pieces:
+        if isinstance(piece, FileSpan):
+            yield from piece.chunks()
+        else:
+            yield piece

@@ -24,12 +24,13 @@ from sequence.errors import (
     UnknownParameter,
 )
 from sequence.metrics import METHODS, NO_FORMAT
+from sequence.pieces import Piece, in_bytes
 from sequence.protocol import query
 from sequence.protocol.answer import HEADERS, IMMUTABLE, Answer, Metadata, answer, strong_etag
 from sequence.protocol.negotiate import IDENTITY, media_type
 from sequence.protocol.ranges import MOST_RANGES
 from sequence.ratelimit import acquire
-from sequence.stream import encoded, primed, stream
+from sequence.stream import encoded, pieces, primed
 from sequence.text.format import PLAIN
 from sequence.text.layout import LAYOUT_VERSION, digit_count
 from sequence.text.representation import Representation
@@ -83,14 +84,30 @@ View = Callable[..., HttpResponseBase]
 
 
 class Decided(StreamingHttpResponse):
-    """An answer that was decided, with its body, and the name of its format for the metrics."""
+    """An answer that was decided, with its body, and the name of its format for the metrics.
 
-    def __init__(self, decided: Answer, chunks: Iterable[bytes], format: str = NO_FORMAT) -> None:
-        super().__init__(chunks, status=decided.status, headers=decided.headers)
+    The body is its `pieces`, for the server that asks for these (sequence/pieces.py), or bytes.
+    """
+
+    def __init__(self, decided: Answer, pieces: Iterable[Piece], format: str = NO_FORMAT) -> None:
+        super().__init__(status=decided.status, headers=decided.headers)
+        self.pieces = iter(pieces)
         self.format = format
         # Django adds one where there is none, as in a 304.
         if "Content-Type" not in decided.headers:
             del self.headers["Content-Type"]
+
+    @property
+    def pieces(self) -> Iterator[Piece]:
+        """What is left of the body."""
+        return self._pieces
+
+    @pieces.setter
+    def pieces(self, pieces: Iterator[Piece]) -> None:
+        self._pieces = pieces
+        self.streaming_content = in_bytes(pieces)
+        if hasattr(pieces, "close"):
+            self._resource_closers.append(pieces.close)  # type: ignore[attr-defined]
 
 
 def public(view: View) -> View:
@@ -214,10 +231,10 @@ def represent(request: HttpRequest, representation: Representation) -> Decided:
     )
     decided = answer(str(request.method), _headers(request), about)
     if decided.coding == IDENTITY:
-        chunks = stream(representation, decided.body)
+        body = pieces(representation, decided.body)
     else:
-        chunks = encode(decided, representation)
-    return Decided(decided, primed(chunks), format.name)
+        body = encode(decided, representation)
+    return Decided(decided, primed(body), format.name)
 
 
 def offered(request: HttpRequest, representation: Representation) -> list[Coding]:

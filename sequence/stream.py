@@ -1,43 +1,60 @@
 """Streams a representation from stored segments, computing what is missing."""
 
 from collections import deque
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import Future
+from typing import TypeVar
 
 from sequence import budget, build, conf, healing, pace, usage
 from sequence.coding.coding import Coding
 from sequence.errors import BodyShort
 from sequence.models import Segment
+from sequence.pieces import Piece
 from sequence.store.store import CHUNK_BYTES
 from sequence.text.compute import compute_bytes
-from sequence.text.representation import Representation
+from sequence.text.representation import Excerpt, Representation
 from sequence.text.span import Span
+
+Given = TypeVar("Given", bytes, Piece)
+Read = Callable[[Segment, Span, int], Iterator[Given]]
+"""What gives the bytes of a segment's span, after so many of its stream: `healing.read`, say."""
 
 MOST_STORING = 8
 """How many segments of a stream may be on their way to the disk: more would still be written when
 its client is long gone."""
 
 
-def primed(chunks: Iterator[bytes]) -> Generator[bytes]:
-    """The chunks, the first of them taken at once, so that its faults come before a response."""
-    ready = [next(chunks, b"")]
+def primed(pieces: Iterator[Piece]) -> Generator[Piece]:
+    """The pieces, the first of them taken at once, so that its faults come before a response."""
+    ready = [next(pieces, b"")]
 
-    def all_chunks() -> Generator[bytes]:
+    def all_pieces() -> Generator[Piece]:
         # Taken out of the list: a slow reader's stream would keep it to its end.
         yield ready.pop()
-        yield from chunks
+        yield from pieces
 
-    return all_chunks()
+    return all_pieces()
 
 
-def stream(representation: Representation, body: Iterable[bytes | Span]) -> Iterator[bytes]:
-    """The literal bytes and the spans of the representation, one after another, in chunks.
+def pieces(representation: Representation, body: Iterable[bytes | Span]) -> Iterator[Piece]:
+    """The literal bytes and the spans of the representation, one after another, in pieces.
 
     Exactly as many bytes as were asked for: raises BodyShort or SumMismatch rather than end early.
     """
+    return _body(representation, body, healing.pieces)
+
+
+def stream(representation: Representation, body: Iterable[bytes | Span]) -> Iterator[bytes]:
+    """The same in bytes."""
+    return _body(representation, body, healing.read)
+
+
+def _body(
+    representation: Representation, body: Iterable[bytes | Span], read: Read[Given]
+) -> Iterator[Given | bytes]:
     for part in body:
         if isinstance(part, Span):
-            yield from _excerpt(representation, part)
+            yield from _excerpt(representation, part, read)
         else:
             yield part
 
@@ -53,19 +70,27 @@ def encoded(representation: Representation, coding: Coding) -> Iterator[bytes]:
     yield coder.finish()
 
 
-def _excerpt(representation: Representation, span: Span) -> Iterator[bytes]:
+def _excerpt(
+    representation: Representation, span: Span, read: Read[Given]
+) -> Iterator[Given | bytes]:
     excerpt = representation.excerpt(span)
     left = span.length
-    for chunk in excerpt.render(_text(excerpt.text, excerpt.terms)):
-        left -= len(chunk)
-        yield chunk
+    for piece in _rendered(excerpt, read):
+        left -= len(piece)
+        yield piece
     # A body that merely ended early would be taken for a whole one on a connection that lives on.
     if left:
         raise BodyShort(span.length, span.length - left)
 
 
-def _text(span: Span, terms: Span) -> Iterator[bytes]:
-    """The bytes of the text, of these terms: stored ones as they are stored, all others computed.
+def _rendered(excerpt: Excerpt, read: Read[Given]) -> Iterator[Given | bytes]:
+    if excerpt.format.is_text:
+        return _text(excerpt.text, excerpt.terms, read)
+    return excerpt.render(_text(excerpt.text, excerpt.terms, healing.read))
+
+
+def _text(span: Span, terms: Span, read: Read[Given]) -> Iterator[Given | bytes]:
+    """The bytes of the text, of these terms: stored ones as `read` gives them, others computed.
 
     No client waits for the disk: what can be stored is stored meanwhile, unless that falls behind.
     """
@@ -82,7 +107,7 @@ def _text(span: Span, terms: Span) -> Iterator[bytes]:
             return
         if segment := healing.found(number, last=min(terms.stop, planned.terms.stop) - 1):
             usage.note(number, served=1)
-            yield from healing.read(segment, part.less(segment.start_offset))
+            yield from read(segment, part.less(segment.start_offset), part.start - span.start)
         else:
             _store(number, storing)
             yield from pace.computing(number).timed(compute_bytes(part, CHUNK_BYTES))

@@ -6,11 +6,8 @@ from datetime import datetime
 
 from django.utils.timezone import now
 
-from sequence.background import in_thread
 from sequence.index import dispensable
 from sequence.models import Segment, counted, writing
-
-WRITE_EVERY_S = 10
 
 _noting = threading.Lock()
 _counts: defaultdict[int, Counter[str]] = defaultdict(Counter)
@@ -40,14 +37,3 @@ def write() -> None:
                 if number in served_at:
                     more["served_at"] = served_at[number]
                 Segment.objects.filter(number=number).update(**more)
-
-
-def write_now_and_then() -> None:
-    """Starts a thread that writes what was noted as long as the process lives."""
-
-    def go_on() -> None:
-        pause = threading.Event()
-        while not pause.wait(WRITE_EVERY_S):
-            in_thread(write)
-
-    threading.Thread(target=go_on, name="usage", daemon=True).start()

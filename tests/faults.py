@@ -1,5 +1,6 @@
 """Faults in real processes: system calls that kill or fail, and what must hold afterwards."""
 
+import os
 import re
 import shutil
 import subprocess
@@ -8,6 +9,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from mmap import mmap
 from pathlib import Path
 from typing import NamedTuple
 
@@ -28,6 +30,36 @@ CHANGES = (
 
 AT_ONCE = 2
 """How many stores a drill treats beside one another."""
+
+
+PAGE_BYTES = 4096
+
+
+def flip_on_disk(path: Path, bit: int) -> None:
+    """Flip a bit of a file as its disk would: past the pages of it that the kernel has in memory.
+
+    What is on its way to a client keeps these; written to in place, they would change on their way
+    (docs/operations.md). Where the file system cannot do so, it is written in place.
+    """
+    at, length = bit // 8 // PAGE_BYTES * PAGE_BYTES, path.stat().st_size
+    with mmap(-1, PAGE_BYTES) as page:
+        try:
+            descriptor = os.open(path, os.O_RDWR | os.O_DIRECT)
+        except OSError:
+            descriptor = os.open(path, os.O_RDWR)
+        try:
+            os.preadv(descriptor, [page], at)
+            page[bit // 8 - at] ^= 1 << bit % 8
+            os.pwritev(descriptor, [page], at)
+            if at + PAGE_BYTES > length:
+                os.ftruncate(descriptor, length)
+        finally:
+            os.close(descriptor)
+
+
+def cut_on_disk(path: Path, at: int) -> None:
+    """Cut a file where a page ends, so that no page of it changes."""
+    os.truncate(path, at // PAGE_BYTES * PAGE_BYTES)
 
 
 class Call(NamedTuple):

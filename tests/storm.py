@@ -15,7 +15,7 @@ from typing import NamedTuple
 import psutil
 
 from tests.conftest import Server
-from tests.faults import fill, remounted
+from tests.faults import cut_on_disk, fill, flip_on_disk, remounted
 from tests.test_index_faults import FAULTS as INDEX_FAULTS
 
 
@@ -88,10 +88,16 @@ def flipped(path: Path, rng: Random) -> None:
         file.write(bytes([byte[0] ^ 1 << rng.randrange(8)]) if byte else b"x")
 
 
+def rotted(path: Path, rng: Random) -> None:
+    """Flips a bit of a segment, on the disk."""
+    if length := path.stat().st_size:
+        flip_on_disk(path, rng.randrange(8 * length))
+
+
 def cut(storm: "Storm") -> None:
     """Cuts a segment."""
     path = a_segment(storm)
-    os.truncate(path, storm.rng.randrange(path.stat().st_size + 1))
+    cut_on_disk(path, storm.rng.randrange(path.stat().st_size + 1))
 
 
 def littered(suffix: str, make: Callable[[Path, "Storm"], object]) -> Callable[["Storm"], None]:
@@ -192,7 +198,7 @@ def full_shared_memory(storm: "Storm") -> None:
 
 
 STORED: dict[str, Callable[["Storm"], None]] = {
-    "a bit of a segment flips": lambda storm: flipped(a_segment(storm), storm.rng),
+    "a bit of a segment flips": lambda storm: rotted(a_segment(storm), storm.rng),
     "a segment is cut": cut,
     "a segment is deleted": lambda storm: a_segment(storm).unlink(),
     "a segment is a directory": replaced(Path.mkdir),

@@ -1,15 +1,23 @@
 """Whatever becomes of what is stored, the right bytes come, and the store is mended."""
 
+import os
 import random
+from collections.abc import Callable
 from pathlib import Path
+from socket import socketpair
+from time import sleep
 
 import pytest
 from django.db import DatabaseError
 from django.db.models import F
 from pytest_django.fixtures import Settings
 
+from fibosite.sending import Outbox
 from sequence import build, healing, models, ratelimit
+from sequence.healing import StoredSpan
 from sequence.models import Segment, Term
+from sequence.pieces import in_bytes, piece_bytes
+from sequence.store import opened
 from sequence.store.directory import SegmentDirectory
 from sequence.stream import stream
 from sequence.text.format import FORMATS
@@ -66,6 +74,104 @@ def test_a_flipped_bit_in_mid_stream_is_mended_too(data_dir: Path) -> None:
     found = next(chunks)
     flip(path, 8 * 300_000)
     assert found + b"".join(chunks) == TEXT
+
+
+def write(path: Path, at: int) -> None:
+    """Change a byte in place."""
+    with path.open("r+b") as file:
+        file.seek(at)
+        file.write(b"-")
+
+
+def copied(path: Path) -> None:
+    """Put as good a file in its place."""
+    path.with_suffix(".part").write_bytes(path.read_bytes())
+    path.with_suffix(".part").rename(path)
+
+
+def become_directory(path: Path) -> None:
+    """Have a directory in its place."""
+    path.unlink()
+    path.mkdir()
+
+
+DAMAGES: dict[str, Callable[[Path], object]] = {
+    "none": lambda _: None,
+    "a bit flips in its last block": lambda path: flip(path, 8 * 600_000),
+    "a byte is written to its last block": lambda path: write(path, 600_000),
+    "it is cut": lambda path: os.truncate(path, 600_000),
+    "it is emptied": lambda path: os.truncate(path, 0),
+    "it is deleted": Path.unlink,
+    "it is replaced": copied,
+    "a directory is in its place": become_directory,
+}
+"""What may become of a file of which a part was sent."""
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_what_waits_to_be_sent_from_a_file_is_right_whatever_becomes_of_it(
+    data_dir: Path, monkeypatch: pytest.MonkeyPatch, events: list[object], damage: str
+) -> None:
+    monkeypatch.setattr(opened, "SETTLED_NS", 0)
+    path = stored_file(data_dir, 0)
+    right = path.read_bytes()
+    sleep(0.02)
+    (span,) = healing.pieces(build.build(0), Span(5, len(right) - 5))
+    assert isinstance(span, StoredSpan)
+    outbox, received = Outbox(), b""
+    outbox.sendall(span)
+    client, server = socketpair()
+    with client, server:
+        server.setblocking(False)
+        with pytest.raises(BlockingIOError):
+            outbox.send_to(server)
+        assert outbox.length_bytes > 200_000
+        DAMAGES[damage](path)
+        while outbox.length_bytes:
+            try:
+                outbox.send_to(server)
+            except BlockingIOError:
+                received += client.recv(1 << 20)
+        server.close()
+        while chunk := client.recv(1 << 20):
+            received += chunk
+    assert received == right[5:-5]
+    idle()
+    assert path.read_bytes() == right
+    assert bool(events) == (damage not in ("none", "it is replaced"))
+
+
+def test_for_another_server_a_span_of_a_file_is_as_right_in_bytes(
+    data_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(opened, "SETTLED_NS", 0)
+    path = stored_file(data_dir, 0)
+    right = path.read_bytes()
+    sleep(0.02)
+    (span,) = healing.pieces(build.build(0), Span(0, len(right)))
+    chunks = in_bytes([span])
+    found = next(chunks)
+    flip(path, 8 * 600_000)
+    assert found + b"".join(chunks) == right
+
+
+@pytest.mark.parametrize(("length", "is_span"), [(10, False), (65_535, False), (65_536, True)])
+def test_what_is_short_or_was_just_written_comes_in_bytes(
+    data_dir: Path, monkeypatch: pytest.MonkeyPatch, length: int, is_span: bool
+) -> None:
+    segment = build.build(0)
+    assert isinstance(next(healing.pieces(segment, Span(7, 7 + length))), bytes)
+    monkeypatch.setattr(opened, "SETTLED_NS", 0)
+    sleep(0.02)
+    pieces = list(healing.pieces(segment, Span(7, 7 + length)))
+    assert isinstance(pieces[0], StoredSpan) == is_span
+    assert b"".join(in_bytes(pieces)) == TEXT[7 : 7 + length]
+
+
+def test_pieces_grow_for_clients_that_take_them() -> None:
+    assert [piece_bytes(mib << 20) >> 10 for mib in (0, 7, 8, 16, 31, 32, 10**6)] == [
+        *(64, 64, 128, 256, 256, 512, 512),
+    ]
 
 
 @pytest.mark.parametrize("left", [None, 0, 1, 262_143, 262_144, 300_000, -1])

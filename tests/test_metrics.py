@@ -11,18 +11,21 @@ from contextlib import closing
 from inspect import GEN_CLOSED, getgeneratorstate
 from itertools import islice
 from pathlib import Path
+from tempfile import TemporaryFile
 from time import sleep
 
 import psutil
 import pytest
 from django.db import DatabaseError
-from django.http import StreamingHttpResponse
 from django.test import RequestFactory
 from prometheus_client.parser import text_string_to_metric_families
 
 import sequence
 from sequence import inventory, metrics
 from sequence.middleware import Measured
+from sequence.pieces import FileSpan, Piece
+from sequence.protocol.answer import Answer
+from sequence.respond import Decided
 from tests.conftest import ROOT, Server, manage, soon
 
 Serve = Callable[..., Server]
@@ -310,10 +313,10 @@ def counted() -> dict[str, float]:
     }
 
 
-def streamed(chunks: Iterator[bytes]) -> StreamingHttpResponse:
-    """The chunks as a response that is measured."""
-    response = Measured(lambda _: StreamingHttpResponse(chunks))(RequestFactory().get("/"))
-    assert isinstance(response, StreamingHttpResponse)
+def streamed(pieces: Iterator[Piece]) -> Decided:
+    """The pieces as a response that is measured."""
+    response = Measured(lambda _: Decided(Answer(200, {}), pieces))(RequestFactory().get("/"))
+    assert isinstance(response, Decided)
     return response
 
 
@@ -333,6 +336,22 @@ def test_a_stream_is_counted_as_far_as_the_server_took_it(
     grown = [now - then for now, then in zip(counted().values(), before.values(), strict=True)]
     assert grown == [0, aborted, ended, sent_bytes]
     assert getgeneratorstate(chunks) == GEN_CLOSED
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(("sent", "taken"), [(0, False), (7, False), (10, True)])
+def test_of_a_span_is_counted_what_was_sent(sent: int, taken: bool) -> None:
+    with TemporaryFile() as file:
+        before, response = counted(), streamed(iter([FileSpan(file, 0, 10)]))
+        span = next(response.pieces)
+        assert isinstance(span, FileSpan)
+        span.start += sent
+        if taken:
+            assert next(response.pieces, None) is None
+        response.close()
+    grown = {name: now - before[name] for name, now in counted().items()}
+    assert grown["sent_bytes_total"] == sent
+    assert grown["streams_aborted_total"] == (not taken)
 
 
 @pytest.mark.parametrize("sent", [[], [b"one"]])

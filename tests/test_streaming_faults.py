@@ -12,6 +12,7 @@ import pytest
 from sequence import conf
 from sequence.text.layout import Layout
 from tests.conftest import Server, manage
+from tests.faults import cut_on_disk, flip_on_disk
 from tests.test_load import again_and_again
 from tests.test_metrics import Serve, scraped, value
 from tests.test_serving import LENGTH, SHA256, sha256_of
@@ -46,14 +47,10 @@ class Vandal:
         if how == "deleted":
             path.unlink()
             return
-        with path.open("r+b") as file:
-            if how == "cut":
-                file.truncate(at)
-                return
-            file.seek(at)
-            byte = file.read(1)
-            file.seek(at)
-            file.write(bytes([byte[0] ^ 1 << self.rng.randrange(8)]))
+        if how == "cut":
+            cut_on_disk(path, at)
+        else:
+            flip_on_disk(path, 8 * at + self.rng.randrange(8))
 
 
 def read_slowly(server: Server) -> tuple[int, str]:

@@ -46,18 +46,20 @@ def checked(
 
     Chunks begin and end with blocks. Raises BlockMismatch.
     """
-    number = start // BLOCK_BYTES
     for chunk in chunks:
-        digest = _digest(chunk)
-        at = number * CHECKSUM_BYTES
-        if digest != checksums[at : at + len(digest)]:
-            raise BlockMismatch(name, Span(start, start + len(chunk)))
+        verify(name, chunk, start, checksums)
         yield chunk
         start += len(chunk)
-        number += len(digest) // CHECKSUM_BYTES
 
 
-def _digest(chunk: bytes) -> bytes:
+def verify(name: str, chunk: bytes | memoryview, start: int, checksums: bytes | memoryview) -> None:
+    """Raise BlockMismatch if a chunk of a segment, of whole blocks, is not what it must be."""
+    digest, at = _digest(chunk), start // BLOCK_BYTES * CHECKSUM_BYTES
+    if digest != checksums[at : at + len(digest)]:
+        raise BlockMismatch(name, Span(start, start + len(chunk)))
+
+
+def _digest(chunk: bytes | memoryview) -> bytes:
     """What BlockChecksums tells of a chunk that begins with a block, in less time."""
     view, crc32 = memoryview(chunk), isal_zlib.crc32
     starts = range(0, len(chunk), BLOCK_BYTES)

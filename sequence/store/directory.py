@@ -10,10 +10,12 @@ import stat
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from ctypes import CDLL, c_int64
+from functools import partial
 from pathlib import Path
 from typing import IO
 
 from sequence.errors import NotSegmentFile, NotStoreDirectory, SegmentShort
+from sequence.store.opened import SegmentFile, opened
 from sequence.store.store import (
     CHUNK_BYTES,
     LABEL,
@@ -90,6 +92,10 @@ class SegmentDirectory(Store):
                     raise SegmentShort(name, span.stop, position)
                 position += len(chunk)
                 yield chunk
+
+    def file(self, name: str, length_bytes: int) -> SegmentFile:
+        """Return a segment of that length, open; raises what opening it does."""
+        return opened(f"{self.path}/{name}", length_bytes, partial(self.opened, name))
 
     def opened(self, name: str) -> IO[bytes]:
         """Open a segment to read it; raises NotSegmentFile if it is no regular file."""

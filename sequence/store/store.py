@@ -6,6 +6,7 @@ from contextlib import AbstractContextManager, suppress
 
 from sequence.errors import BlockMismatch, SegmentShort, StoreUnreachable
 from sequence.store.checksum import BLOCK_BYTES, checked
+from sequence.store.opened import SegmentFile
 from sequence.text.layout import is_label, segment_number
 from sequence.text.span import Span
 
@@ -155,6 +156,13 @@ class Store(Segments):
     @abstractmethod
     def lacks_copy(self, name: str) -> bool:
         """Whether a copy of the segment is to be on this host's own disk, and is not."""
+
+    @abstractmethod
+    def file(self, name: str, length_bytes: int) -> SegmentFile:
+        """Return a segment of that length which is on this host's own disk, open.
+
+        Raises OSError.
+        """
 
     @abstractmethod
     def sole_builder(self, name: str) -> AbstractContextManager[None]:

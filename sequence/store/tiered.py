@@ -5,6 +5,7 @@ from contextlib import AbstractContextManager
 
 from sequence.store.bucket import SegmentBucket
 from sequence.store.directory import SegmentDirectory
+from sequence.store.opened import SegmentFile
 from sequence.store.store import Segments, Store
 from sequence.text.span import Span
 
@@ -40,6 +41,10 @@ class TieredStore(Store):
     def copies(self, name: str) -> list[Segments]:
         """The bucket, and the directory where there is a copy."""
         return [self._bucket] if self.is_far(name) else [self._bucket, self._directory]
+
+    def file(self, name: str, length_bytes: int) -> SegmentFile:
+        """The copy."""
+        return self._directory.file(name, length_bytes)
 
     def label(self) -> str | None:
         """The directory's, where it has one: it is the bucket's, and a start need not wait."""

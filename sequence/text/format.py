@@ -24,6 +24,11 @@ class Format:
     before: bytes = b""
     header: bytes = b""
 
+    @property
+    def is_text(self) -> bool:
+        """Whether any bytes of the text are bytes of it as they are."""
+        return not self.before and self.after == b" "
+
     def offset(self, n: int) -> int:
         """How many bytes all terms before n take, without the header; exact where the text's is."""
         return offset(n) + n * self._beside_bytes + (_numerals_bytes(n) if self._numbered else 0)
@@ -38,7 +43,7 @@ class Format:
         Each space of the text becomes what stands between the digits of two terms.
         """
         between = self.after + self.before
-        if between == b" ":
+        if self.is_text:
             yield from chunks
         elif not self._numbered:
             for chunk in chunks:
