@@ -10,7 +10,7 @@ from threading import Barrier, Thread
 from time import monotonic
 
 import pytest
-from django.db import OperationalError, connection, connections, transaction
+from django.db import DatabaseError, OperationalError, connection, connections, transaction
 
 from fibosite.sqlite import base
 from sequence import build, index, index_file
@@ -170,8 +170,12 @@ def test_a_thread_that_uses_its_connection_is_let_be(
     assert not before & after
 
 
-def test_no_two_files_of_a_process_share_their_memory(own_index: Path) -> None:
+def test_no_two_files_of_a_process_share_their_memory(
+    own_index: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """To close one of them would drop the locks on it, and SQLite would cut it (SIGBUS)."""
+    # As it is if another program makes the file.
+    monkeypatch.setattr(base._File, "_remove_leftovers", lambda _: None)
     build.build(0)
     met = Barrier(2)
 
@@ -195,7 +199,30 @@ def test_no_two_files_of_a_process_share_their_memory(own_index: Path) -> None:
             met.wait()
             using.result(30)
     index.restore()
-    assert Segment.objects.count() == 0
+    assert index.fault() is None
+
+
+def test_a_database_has_a_log_as_soon_as_it_has_its_name(tmp_path: Path) -> None:
+    path = tmp_path / "index.sqlite3"
+    for end in FILES[1:]:
+        path.with_name(path.name + end).write_bytes(b"of a deleted one")
+    for _ in range(2):
+        base._File(path).create()
+        # "The Database Header", sqlite.org/fileformat2.html: 2 is write-ahead logging.
+        assert path.read_bytes()[18:20] == b"\2\2"
+        assert path.stat().st_mode & 0o777 == 0o600
+        assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_file_that_was_emptied_is_not_opened_but_replaced(own_index: Path) -> None:
+    build.build(0)
+    connection.close()
+    os.truncate(own_index, 0)
+    for _ in range(2):
+        with pytest.raises(DatabaseError, match="file is empty"):
+            Segment.objects.exists()
+    assert index.restore() == "file is empty"
+    assert not Segment.objects.exists()
 
 
 def test_a_process_looks_once_a_second_however_many_questions_and_connections(

@@ -2,7 +2,7 @@
 
 import os
 import sqlite3
-from contextlib import nullcontext, suppress
+from contextlib import closing, nullcontext, suppress
 from datetime import UTC
 from functools import cached_property
 from pathlib import Path
@@ -119,7 +119,7 @@ class _File:
             with SegmentDirectory(self._path.parent).sole_builder(self._path.name):
                 if not self._path.exists():
                     self._remove_leftovers()
-                    os.close(os.open(self._path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+                    self._make()
 
     def _remove_leftovers(self) -> None:
         """Remove what a deleted file has left beside its name.
@@ -130,6 +130,25 @@ class _File:
         """
         for end in _ENDS[1:]:
             Path(f"{self._path}{end}").unlink(missing_ok=True)
+
+    def _make(self) -> None:
+        """Make the file, which has a log when it has its name.
+
+        Else the first connections would wait for one another until it has one, each with a file
+        open that may have lost its name when they open the log by name.
+        """
+        part = Path(f"{self._path}.part")
+        part.unlink(missing_ok=True)
+        os.close(os.open(part, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+        with closing(sqlite3.connect(part)) as made:
+            made.execute("PRAGMA journal_mode = WAL")
+        part.rename(self._path)
+
+    def assert_filled(self) -> None:
+        """Raise DatabaseError if the file was emptied: SQLite would take it for a new one."""
+        with suppress(OSError):
+            if not self._path.stat().st_size:
+                raise sqlite3.DatabaseError("file is empty")
 
     def opening(self, wrapper: "DatabaseWrapper") -> tuple[int, int]:
         """Note that the connection opens the file that has the name now; return which one it is.
@@ -282,6 +301,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
             file = _files.setdefault(self.path, _File(self.path))
             if writable:
                 file.create()
+                file.assert_filled()
             which = file.opening(self)
             connection: sqlite3.Connection = super().get_new_connection(
                 conn_params | {"factory": noted}
