@@ -51,7 +51,7 @@ class Measured:
             return response  # gunicorn has the kernel send it
         if isinstance(response, Decided) and not bodiless:
             # The closer of the pieces stays, and is called before that of what replaces them.
-            response.pieces = measured(response.pieces, asked_at, sent_bytes)
+            response.streaming_content = measured(response.pieces, asked_at, sent_bytes)
             return response
         metrics.FIRST_BYTE_SECONDS.observe(perf_counter() - asked_at)
         if isinstance(response, HttpResponse) and not bodiless:

@@ -89,23 +89,23 @@ class Decided(StreamingHttpResponse):
     The body is its `pieces`, for the server that asks for these (sequence/pieces.py), or bytes.
     """
 
+    is_async = False
+
     def __init__(self, decided: Answer, pieces: Iterable[Piece], format: str = NO_FORMAT) -> None:
-        super().__init__(status=decided.status, headers=decided.headers)
-        self.pieces = iter(pieces)
+        super().__init__(pieces, status=decided.status, headers=decided.headers)
         self.format = format
         # Django adds one where there is none, as in a 304.
         if "Content-Type" not in decided.headers:
             del self.headers["Content-Type"]
 
     @property
-    def pieces(self) -> Iterator[Piece]:
-        """What is left of the body."""
-        return self._pieces
+    def streaming_content(self) -> Iterator[bytes]:
+        """What is left of the body, for other servers."""
+        return in_bytes(self.pieces)
 
-    @pieces.setter
-    def pieces(self, pieces: Iterator[Piece]) -> None:
-        self._pieces = pieces
-        self.streaming_content = in_bytes(pieces)
+    @streaming_content.setter  # type: ignore[override]
+    def streaming_content(self, pieces: Iterable[Piece]) -> None:
+        self.pieces = iter(pieces)
         if hasattr(pieces, "close"):
             self._resource_closers.append(pieces.close)  # type: ignore[attr-defined]
 

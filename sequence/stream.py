@@ -1,6 +1,5 @@
 """Streams a representation from stored segments, computing what is missing."""
 
-from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import Future
 from typing import TypeVar
@@ -97,7 +96,7 @@ def _text(span: Span, terms: Span, read: Read[Given]) -> Iterator[Given | bytes]
     if not span.length:
         return
     plan = conf.layout()
-    storing: deque[Future[Segment | None]] = deque()
+    storing: list[Future[Segment | None]] = []
     for number in plan.numbers(terms):
         planned = plan.planned(number)
         part = span.within(planned.span)
@@ -113,12 +112,12 @@ def _text(span: Span, terms: Span, read: Read[Given]) -> Iterator[Given | bytes]
             yield from pace.computing(number).timed(compute_bytes(part, CHUNK_BYTES))
 
 
-def _store(number: int, storing: deque[Future[Segment | None]]) -> None:
+def _store(number: int, storing: list[Future[Segment | None]]) -> None:
     """Has the segment stored, unless that takes long and too many are being stored already."""
     while storing and storing[0].done():
-        storing.popleft()
+        storing.pop(0)
     if len(storing) == MOST_STORING:
         if build.store().slow:
             return
-        storing.popleft().result()
+        storing.pop(0).result()
     storing.append(build.soon(number))
