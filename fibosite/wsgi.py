@@ -17,7 +17,7 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "fibosite.settings")
 _application = get_wsgi_application()
 
 # Not before Django is set up.
-from sequence import accounts, upkeep  # noqa: E402
+from sequence import accounts, pages, upkeep  # noqa: E402
 from sequence.recent import RecentAnswers  # noqa: E402
 
 # Django's commands make the checks, and WSGI servers do not.
@@ -33,8 +33,9 @@ try:
     upkeep.prepare()
 except (OSError, DatabaseError) as error:
     log.error("The store cannot be prepared: %s.", str(error).partition("\n")[0])
-# Python would load it when the first value is quoted in a sentence, perhaps without a descriptor.
-codecs.lookup("unicode_escape")
+# Workers have loaded what answers need: when they are asked, there may be no descriptor for a file.
+pages.load()
+codecs.lookup("unicode_escape")  # of values that are quoted in sentences
 # The workers that are forked from here open connections of their own.
 connections.close_all()
 # And PostgreSQL's, pools of their own: its threads are not forked along.

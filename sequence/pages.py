@@ -1,8 +1,9 @@
 """The pages for people, as HTML: what each of them shows."""
 
+from pathlib import Path
 from typing import Any
 
-from django.template.loader import render_to_string
+from django.template.loader import get_template, render_to_string
 
 from sequence import conf, describe, inventory
 from sequence import plots as figures
@@ -12,6 +13,8 @@ from sequence.text import facts, layout
 from sequence.text.format import FORMATS
 from sequence.text.representation import Representation
 from sequence.text.span import Span
+
+TEMPLATES = Path(__file__).parent / "templates"
 
 FIRST_TERMS = 31
 """What the front page shows at once."""
@@ -26,6 +29,16 @@ SHORT_DIGITS = 24
 END_DIGITS = 10
 IDENTITY = (("F(n − 2)", 2), ("+ F(n − 1)", 1), ("= F(n)", 0))
 """How it is written, and of which terms before n."""
+
+
+def load() -> None:
+    """Load all templates, and what rendering needs.
+
+    Django loads each when it is first asked for, when there may be no descriptor left for its file.
+    """
+    for path in TEMPLATES.glob("sequence/*.html"):
+        get_template(str(path.relative_to(TEMPLATES)))
+    front("/")
 
 
 def front(root: str) -> str:
