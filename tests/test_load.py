@@ -80,15 +80,19 @@ def slowest_s(server: Server, count: int = 10) -> float:
     return max(taken)
 
 
-def held(worker: psutil.Process) -> int:
-    """How many of its descriptors are sockets or segments; those of SQLite stay with a thread."""
+SOCKETS, SEGMENTS = "socket:", "/segments/"
+
+
+def held(worker: psutil.Process, *kinds: str) -> int:
+    """How many of its descriptors are of these kinds; those of SQLite stay with a thread."""
+    kinds = kinds or (SOCKETS, SEGMENTS)
     count = 0
     for descriptor in Path(f"/proc/{worker.pid}/fd").iterdir():
         try:
             file = str(descriptor.readlink())
         except FileNotFoundError:
             continue  # closed meanwhile
-        count += file.startswith("socket:") or "/segments/" in file
+        count += any(kind in file for kind in kinds)
     return count
 
 
@@ -148,7 +152,7 @@ def test_a_stalled_reader_is_dropped_and_a_slow_one_beside_it_is_not(serve: Serv
     assert "Traceback" not in log
 
 
-def test_clients_that_leave_free_everything_within_two_seconds(serve: Serve) -> None:
+def test_clients_that_leave_free_their_connections_and_then_the_files(serve: Serve) -> None:
     server = with_long_stored(serve)
     (worker,) = only_worker_of(server)
     soon(LISTENING, lambda: held(worker))
@@ -158,11 +162,14 @@ def test_clients_that_leave_free_everything_within_two_seconds(serve: Serve) -> 
         for client in leaving[::2]:
             # Closed by RST; the others' FIN is followed by one, as there is more to read.
             client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-        assert held(worker) >= LISTENING + 40
+        assert held(worker, SOCKETS) >= LISTENING + 20
+        assert held(worker, SEGMENTS) == 1
     left = monotonic()
-    soon(LISTENING, lambda: held(worker))
+    soon(LISTENING, lambda: held(worker, SOCKETS))
     assert monotonic() - left < 2
     soon(0, lambda: in_progress(server))
+    # Open files are kept for who asks next, for a while (sequence/store/opened.py).
+    soon(0, lambda: held(worker, SEGMENTS))
     assert aborted(server) == 20
 
 

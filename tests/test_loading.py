@@ -47,7 +47,7 @@ print(json.dumps([opened, sorted(set(sys.modules) - loaded)]))
 
 
 COMPILER = "llvmlite"
-"""sequence/compiler.py loads it for the first segment that is built, and tries again if it cannot."""
+"""Loaded for the first segment that is built; sequence/compiler.py tries again if it cannot be."""
 
 
 @pytest.fixture(scope="module")

@@ -84,24 +84,6 @@ def test_a_short_cold_request_does_not_wait_for_a_long_one(serve: Serve) -> None
     long.join(60)
 
 
-def test_a_client_that_leaves_takes_its_generator_with_it(serve: Serve) -> None:
-    server = serve(WEB_CONCURRENCY="1")
-    manage(server.data_dir, "prepopulate", "--upto=40000")
-    (worker,) = psutil.Process(server.process.pid).children()
-
-    def open_segments() -> list[str]:
-        return [file.path for file in worker.open_files() if file.path.endswith(".txt")]
-
-    with server.asked("/?sn=40000") as response:
-        response.read(1000)
-        assert len(open_segments()) == 1
-    for _ in range(200):
-        if not open_segments():
-            break
-        threading.Event().wait(0.01)
-    assert open_segments() == []
-
-
 def test_a_body_that_fails_on_the_way_breaks_visibly(serve: Serve) -> None:
     server = serve(WEB_CONCURRENCY="1")
     with server.asked("/?sn=40000") as response:
