@@ -47,7 +47,7 @@ from clients import Streamed, stream
 from sequence.store.store import CHUNK_BYTES
 
 WORKERS = 2
-CLIENTS = {1: 1.0, 8: 0.9, 64: 0.9}
+CLIENTS = {1: 1.0, 8: 1.0, 64: 0.9}
 """How many clients at once, and how much of nginx's throughput is asked of us."""
 
 CHUNK_LENGTHS_KIB = (64, 128, 256, 512, 1024)

@@ -38,6 +38,8 @@ class SegmentFile:
         self._file = file
         self.identity = _identity(os.fstat(file.fileno()))
         self.used_at = monotonic()
+        # Streams of the same text are often at the same place: one checks it for all.
+        self._checking = Lock()
         # 2 KiB for a segment of 64 MiB.
         self._checked_at = array("d", [float("-inf")]) * -(-length_bytes // BLOCK_BYTES)
 
@@ -61,11 +63,13 @@ class SegmentFile:
 
         Raises BlockMismatch, SegmentShort and OSError.
         """
-        unchecked = self._unchecked(span)
-        for number in unchecked:
-            block = Span(number * BLOCK_BYTES, (number + 1) * BLOCK_BYTES)
-            block = block.within(Span(0, self.length_bytes))
-            with _room() as room:
+        if not self._unchecked(span):
+            return 0
+        with self._checking, _room() as room:
+            unchecked = self._unchecked(span)
+            for number in unchecked:
+                block = Span(number * BLOCK_BYTES, (number + 1) * BLOCK_BYTES)
+                block = block.within(Span(0, self.length_bytes))
                 found = room[: os.preadv(self.fileno(), [room[: block.length]], block.start)]
                 self._verify(found, block, checksums)
         return len(unchecked)
