@@ -42,22 +42,22 @@ class Format:
 
         Each space of the text becomes what stands between the digits of two terms.
         """
+        for chunk in chunks:
+            # Nothing but the chunk is held while what became of it is sent.
+            yield self._rendered(chunk, n)
+            n += chunk.count(b" ")
+
+    def _rendered(self, chunk: bytes, n: int) -> bytes:
+        """The same of one chunk, which may begin and end anywhere; n is the term at its begin."""
         between = self.after + self.before
-        if self.is_text:
-            yield from chunks
-        elif not self._numbered:
-            for chunk in chunks:
-                yield chunk.replace(b" ", between)
-        else:
-            for chunk in chunks:
-                long = digit_count(n) >= LONG_DIGITS
-                digits = _views(chunk) if long else chunk.split(b" ")
-                stop = n + len(digits)
-                pieces: list[bytes | memoryview] = [b""] * (2 * len(digits) - 1)
-                pieces[::2] = digits
-                pieces[1::2] = [between % number for number in range(n + 1, stop)]
-                yield b"".join(pieces)
-                n = stop - 1  # which goes on in the next chunk
+        if not self._numbered:
+            return chunk if self.is_text else chunk.replace(b" ", between)
+        long = digit_count(n) >= LONG_DIGITS
+        digits = _views(chunk) if long else chunk.split(b" ")
+        parts: list[bytes | memoryview] = [b""] * (2 * len(digits) - 1)
+        parts[::2] = digits
+        parts[1::2] = [between % number for number in range(n + 1, n + len(digits))]
+        return b"".join(parts)
 
     @property
     def _numbered(self) -> bool:
