@@ -174,7 +174,7 @@ def main() -> None:
         ],
     )
     judge(
-        Target("a worker that only serves", [idle / MIB], at_most=80, unit="MiB"),
+        Target("a worker that only serves", [idle / MIB], at_most=60, unit="MiB"),
         *(
             Target(
                 f"a stream of {count}, above the worker's base",

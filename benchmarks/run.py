@@ -25,6 +25,7 @@ TOPICS = (
     "mixed_load",
     "slow_readers",
     "memory",
+    "endurance",
     "million",
     "growth",
     "range_header",

@@ -66,6 +66,7 @@ BARE_CONF = ORIGINAL_CONF.replace("fibosite.worker.ThreadWorker", "gthread")
 STREAMS, STREAM_BYTES_PER_S = 8, 20_000_000
 ALONE, BESIDE = "alone", f"beside {STREAMS} streams"
 OURS, ORIGINAL, BARE = "ours", "the original", "a bare function"
+BARE_LONG = f"{BARE}, of 104 kB"
 REPEATED, ANYWHERE, A_TERM = "`sn=20` again", "ten terms anywhere", "a term anywhere"
 BEFORE = ", before"
 
@@ -214,6 +215,7 @@ def main() -> None:
         ports = {name: servers[name].port for name in (OURS, ORIGINAL)}
         assert len({get(port, "/?sn=5000") for port in ports.values()}) == 1
         sides: dict[str, tuple[Server, Targets]] = {BARE: (servers[BARE], Same(SMALL))}
+        sides[BARE_LONG] = servers[BARE], Same("/?long")
         sides[REPEATED] = servers[OURS], Same(SMALL)
         anywhere = {ANYWHERE: WINDOWS, A_TERM: SINGLE_TERMS}
         sides |= {name: (servers[OURS], targets) for name, targets in anywhere.items()}
