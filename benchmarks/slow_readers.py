@@ -39,11 +39,13 @@ from clients import (
     get,
     p99,
     quantiles,
-    read_slowly,
     small_requests,
 )
 from memory import memory
 from warm_stream import WORKERS, join, nginx
+
+from sequence.text.compute import compute_bytes
+from sequence.text.span import Span
 
 MIB = 1024 * 1024
 SMALL_TEXT = b"0 1 1 2 3 5 8 13 21 34 55 89 144 233 377 610 987 1597 2584 4181 "
@@ -57,7 +59,7 @@ REWRITINGS = {
 """Answers that are made of the text as it is sent: a span of a file cannot be."""
 MAX_GROWN_MIB, MAX_GROWN_REWRITTEN_MIB = 60, 250
 """How much a worker may grow, and beside these."""
-SLOW_READERS, SLOW_BYTES_PER_S = 2000, 10_000
+SLOW_READERS, SLOW_BYTES_PER_S, MINUTE_S = 2000, 10_000, 60
 SILENT = 4000
 LINGERING_PER_S = 1000
 SETTLE_S = 5
@@ -92,9 +94,13 @@ class Told(NamedTuple):
 Clients = Callable[[int, Told], None]
 
 
-def connected(port: int, sent: bytes) -> socket.socket:
+def connected(port: int, sent: bytes, buffer_bytes: int | None = None) -> socket.socket:
     """A connection on which this was sent."""
-    connection = socket.create_connection(("127.0.0.1", port), 60)
+    connection = socket.socket()
+    connection.settimeout(60)
+    if buffer_bytes:
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, buffer_bytes)
+    connection.connect(("127.0.0.1", port))
     connection.sendall(sent)
     return connection
 
@@ -161,28 +167,50 @@ class Found(NamedTuple):
     answered: int
 
 
-def measured(server: Server, clients: Clients) -> Found:
+def measured(server: Server, clients: Clients, settle_s: float) -> Found:
     """What is found of a server while the clients wait."""
     while len(server.workers()) < WORKERS:
         time.sleep(0.1)
     before = [memory(worker, "VmRSS") for worker in server.workers()]
     with running(clients, server.port) as told:
-        time.sleep(SETTLE_S)
+        time.sleep(settle_s)
         fresh = small_requests(server.port, kept_alive=False)
         after = [memory(worker, "VmRSS") for worker in server.workers()]
         grown = max(now - then for now, then in zip(after, before, strict=True))
         return Found(fresh, grown, told.answered.value)
 
 
-def read_slowly_beside(port: int, told: Told) -> None:
-    """Read 10 kB/s each, so many times at once."""
-    read_slowly(port, SLOW_READERS, SLOW_BYTES_PER_S, READER_BUFFER_BYTES, told.begun)
+def compare_slowly(port: int, told: Told) -> None:
+    """Read 10 kB/s each, so many times at once, and compare each byte; end if one is wrong."""
+    expected = b"".join(compute_bytes(Span(0, 2 * MINUTE_S * SLOW_BYTES_PER_S)))
+    readers = [connected(port, get(WHOLE), READER_BUFFER_BYTES) for _ in range(SLOW_READERS)]
+    read_bytes = [0] * SLOW_READERS
+    for number, reader in enumerate(readers):
+        answer = b""
+        while b"\r\n\r\n" not in answer:
+            answer += reader.recv(SLOW_BYTES_PER_S)
+        body = answer.partition(b"\r\n\r\n")[2]
+        assert expected.startswith(body)
+        read_bytes[number] = len(body)
+    told.begun.set()
+    begun = due = perf_counter()
+    while True:
+        for number, reader in enumerate(readers):
+            found = reader.recv(SLOW_BYTES_PER_S)
+            assert found
+            assert expected.startswith(found, read_bytes[number])
+            read_bytes[number] += len(found)
+        due += 1
+        asked_bytes = SLOW_BYTES_PER_S * (due - begun)
+        told.answered.value = sum(count >= 0.9 * asked_bytes for count in read_bytes)
+        time.sleep(max(due - perf_counter(), 0))
 
 
 REWRITING: dict[str, Clients] = {
     f"{REWRITTEN:,} that accept nothing of {what}": partial(accept_nothing, REWRITTEN, 0, request)
     for what, request in REWRITINGS.items()
 }
+AT_10_KB_S = f"{SLOW_READERS:,} at {SLOW_BYTES_PER_S / 1000:.0f} kB/s"
 SITUATIONS: dict[str, Clients] = {
     **{
         f"{count:,} that accept nothing, {HEADS} trickling heads": partial(
@@ -191,7 +219,7 @@ SITUATIONS: dict[str, Clients] = {
         for count in READERS
     },
     **REWRITING,
-    f"{SLOW_READERS:,} at {SLOW_BYTES_PER_S / 1000:.0f} kB/s": read_slowly_beside,
+    AT_10_KB_S: compare_slowly,
     f"{SILENT:,} that send nothing": partial(say_nothing, SILENT),
     f"{LINGERING_PER_S:,} a second that do not close": partial(do_not_close, LINGERING_PER_S),
 }
@@ -231,7 +259,8 @@ def main() -> None:
                     # A process that has grown does not grow again.
                     with sides[name]() as server:
                         small_requests(server.port, kept_alive=False)
-                        found.append(measured(server, clients))
+                        settle_s = MINUTE_S if situation == AT_10_KB_S else SETTLE_S
+                        found.append(measured(server, clients, settle_s))
                 slowest = [1e3 * p99([each.fresh]) for each in found]
                 grown = [each.grown / MIB for each in found]
                 answered = str(min(each.answered for each in found))

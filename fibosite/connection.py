@@ -34,6 +34,7 @@ class Connection:
         self.socket, self.address, self.server = client, address, server
         self.timeout_s = timeout_s
         self.received, self.outbox = bytearray(), Outbox()
+        self.searched_bytes = 0
         self.awaited_bytes = 0
         self.unread_bytes = 0
         self.waits_for, self.due = HEAD, monotonic() + timeout_s
@@ -64,19 +65,23 @@ class Connection:
         if not self.received:
             self.due = monotonic() + self.timeout_s
         self.received += arrived
-        return self.is_whole(len(self.received) - len(arrived))
+        return self.is_whole()
 
-    def is_whole(self, searched: int = 0) -> bool:
+    def is_whole(self) -> bool:
         """Whether the head or the body is there; or the head cannot become whole any more."""
         if self.waits_for is BODY:
             return len(self.received) >= self.awaited_bytes
-        ends = http1.HEAD_END.search(self.received, max(0, searched - 3))
-        return bool(ends) or len(self.received) > http1.MAX_HEAD_BYTES
+        # What was searched is not searched again: heads may trickle in, byte by byte.
+        if http1.HEAD_END.search(self.received, max(0, self.searched_bytes - 3)):
+            return True
+        self.searched_bytes = len(self.received)
+        return self.searched_bytes > http1.MAX_HEAD_BYTES
 
     def read(self, cfg: Any, number: int) -> http1.Request:
         """Return the request whose head is there; raises what is wrong with it."""
         unreader = IterUnreader([bytes(self.received)])
         self.received.clear()
+        self.searched_bytes = 0
         request = http1.Request(cfg, unreader, self.address, number)
         self.received += unreader.take_buffered()
         return request

@@ -1,6 +1,5 @@
 """What has been written of an answer and its client has not taken: bytes, and spans of files."""
 
-import errno
 import os
 from itertools import islice
 from socket import socket
@@ -66,9 +65,10 @@ class Outbox:
                 sent := os.sendfile(client.fileno(), span.fileno(), span.start, wanted)
             ):
                 return wanted, sent
-        except OSError as error:
-            if error.errno != errno.EIO:  # the disk's, and no socket's
-                raise
+        except (BlockingIOError, ConnectionError, TimeoutError):
+            raise
+        except OSError:
+            pass  # the file's; if it is the socket's after all, that tells it again
         found = span.rescue()
         if not len(span):
             del self._waiting[0]

@@ -155,12 +155,13 @@ class ThreadWorker(Worker):  # type: ignore[misc]
         self.listen()
         until = min(self.resume_at, self.look_at) if self.resume_at else self.look_at
         for descriptor, _ in self.epoll.poll(max(0.0, until - monotonic())):
-            if connection := self.connections.get(descriptor):
-                self.on_event(connection)
-            elif listener := self.listeners.get(descriptor):
-                self.accept(listener)
-            else:
-                os.read(self.PIPE[0], 4096)
+            try:
+                self.deal_with(descriptor)
+            except (OSError, MemoryError) as error:
+                # The others' events would not be told again.
+                self.pause("An event was lost", error)
+                if connection := self.connections.get(descriptor):
+                    self.drop(connection)
         if monotonic() >= self.look_at:
             self.look_at = monotonic() + 1
             self.notify()
@@ -169,6 +170,15 @@ class ThreadWorker(Worker):  # type: ignore[misc]
             if self.ppid != os.getppid():
                 self.log.info("Parent changed, shutting down: %s", self)
                 self.alive = False
+
+    def deal_with(self, descriptor: int) -> None:
+        """Go on where something has happened."""
+        if connection := self.connections.get(descriptor):
+            self.on_event(connection)
+        elif listener := self.listeners.get(descriptor):
+            self.accept(listener)
+        else:
+            os.read(self.PIPE[0], 4096)
 
     def wake(self) -> None:
         """Have the loop make its next turn now."""
@@ -264,16 +274,19 @@ class ThreadWorker(Worker):  # type: ignore[misc]
         """Leave the connection to the loop until its client has done something."""
         events = select.EPOLLOUT if connection.waits_for is ROOM else select.EPOLLIN
         connection.is_armed = True
-        if connection.is_registered:
-            self.epoll.modify(connection.socket, events | select.EPOLLONESHOT)
-        else:
-            connection.is_registered = True
-            self.epoll.register(connection.socket, events | select.EPOLLONESHOT)
+        # Of a closed socket there is no descriptor: the loop may drop what is armed, as it is late.
+        with suppress(ValueError):
+            if connection.is_registered:
+                self.epoll.modify(connection.socket, events | select.EPOLLONESHOT)
+            else:
+                connection.is_registered = True
+                self.epoll.register(connection.socket, events | select.EPOLLONESHOT)
 
     def drop(self, connection: Connection) -> None:
-        """Close the connection, and the conversation where it is."""
+        """Close the connection, and the conversation where it is; nothing if that was done."""
         was_full = self.is_full
-        del self.connections[connection.socket.fileno()]
+        if not self.connections.pop(connection.socket.fileno(), None):
+            return
         _open_connections.inc(-1)
         connection.close()
         if was_full or not self.alive:
@@ -294,9 +307,11 @@ class ThreadWorker(Worker):  # type: ignore[misc]
             try:
                 self.go_on(connection, poll)
             except BaseException:
-                self.log.exception("A conversation failed.")
+                # Whatever is short, the thread goes on.
                 with suppress(Exception):
                     self.drop(connection)
+                with suppress(Exception):
+                    self.log.exception("A conversation failed.")
 
     def go_on(self, connection: Connection, poll: select.poll) -> None:
         """Go on until the client has to do something first, or it is the turn of others."""

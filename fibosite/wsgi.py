@@ -4,6 +4,8 @@ import codecs
 import logging
 import os
 import sys
+from collections.abc import Iterable
+from wsgiref.types import StartResponse, WSGIEnvironment
 
 from django.conf import settings
 from django.core.cache import close_caches
@@ -43,11 +45,21 @@ for each in connections.all():
     getattr(each, "close_pool", lambda: None)()
 
 # Around each request Django looks through the connections of its thread twice, which takes a tenth
-# of a short answer. Once, afterwards, is enough: who asks the index finds out whether a connection
-# is still good. Queries are kept with DEBUG only, and there is no cache to be closed.
+# of a short answer. Once is enough: who asks the index finds out whether a connection is still
+# good. Queries are kept with DEBUG only, and there is no cache to be closed.
 request_started.disconnect(close_old_connections)
+request_finished.disconnect(close_old_connections)
 request_finished.disconnect(close_caches)
 if not settings.DEBUG:
     request_started.disconnect(reset_queries)
 
-application = RecentAnswers(_application)
+
+def _answered(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+    """The answer. Its body may end in another thread, whose connections are others."""
+    try:
+        return _application(environ, start_response)
+    finally:
+        close_old_connections()
+
+
+application = RecentAnswers(_answered)

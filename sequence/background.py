@@ -1,5 +1,6 @@
 """Makes things by name in threads of its own, each once for all who ask for it meanwhile."""
 
+import logging
 import threading
 from collections import deque
 from collections.abc import Callable, Generator, Iterable
@@ -8,6 +9,8 @@ from functools import partial
 from typing import Any, TypeVar
 
 from django.db import connection
+
+log = logging.getLogger(__name__)
 
 Made = TypeVar("Made")
 Item = TypeVar("Item")
@@ -77,7 +80,10 @@ def now_and_then(*acts: Callable[[], object]) -> None:
         pause = threading.Event()
         while not pause.wait(EVERY_S):
             for act in acts:
-                in_thread(act)
+                try:
+                    in_thread(act)
+                except Exception:
+                    log.exception("What is done now and then has failed.")
 
     threading.Thread(target=go_on, name="now and then", daemon=True).start()
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import Future
+from threading import BoundedSemaphore
 from typing import TypeVar
 
 from sequence import budget, build, conf, healing, pace, usage
@@ -21,6 +22,12 @@ Read = Callable[[Segment, Span, int], Iterator[Given]]
 MOST_STORING = 8
 """How many segments of a stream may be on their way to the disk: more would still be written when
 its client is long gone."""
+
+
+MAX_WAITING = 4
+"""How many streams of a process may wait for the disk at once: each holds one of few threads."""
+
+_waiting = BoundedSemaphore(MAX_WAITING)
 
 
 def primed(pieces: Iterator[Piece]) -> Generator[Piece]:
@@ -117,7 +124,10 @@ def _store(number: int, storing: list[Future[Segment | None]]) -> None:
     while storing and storing[0].done():
         storing.pop(0)
     if len(storing) == MOST_STORING:
-        if build.store().slow:
+        if build.store().slow or not _waiting.acquire(blocking=False):
             return
-        storing.pop(0).result()
+        try:
+            storing.pop(0).result()
+        finally:
+            _waiting.release()
     storing.append(build.soon(number))

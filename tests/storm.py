@@ -123,7 +123,10 @@ def strange_name(storm: "Storm") -> None:
     """Puts a file in among the segments that is none of them."""
     names = (b"\xff\xfe.txt", b"999999999999999999.txt", b"-1.txt", b"00000001.txt~", b"a\nb")
     directory = os.fsencode(storm.data_dir / "segments")
-    Path(os.fsdecode(directory + b"/" + storm.rng.choice(names))).write_bytes(b"1 2 3")
+    path = Path(os.fsdecode(directory + b"/" + storm.rng.choice(names)))
+    # What the storm has put there before may be a FIFO, which nobody reads.
+    path.unlink(missing_ok=True)
+    path.write_bytes(b"1 2 3")
 
 
 def of_the_index(fault: Callable[[Path], None]) -> Callable[["Storm"], None]:

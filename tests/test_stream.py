@@ -1,6 +1,8 @@
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from pathlib import Path
+from threading import BoundedSemaphore
 
 import pytest
 from hypothesis import HealthCheck, given
@@ -14,7 +16,7 @@ from sequence.text.layout import offset
 from sequence.text.representation import Representation
 from sequence.text.span import Span
 from tests import oracle
-from tests.conftest import idle
+from tests.conftest import idle, soon
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -66,3 +68,23 @@ def test_a_warm_short_stream_takes_two_queries(
     build.build(0)
     with django_assert_num_queries(2):
         streamed(0, offset(100))
+
+
+def test_few_streams_of_a_process_wait_for_the_disk_and_others_store_less(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(stream, "_waiting", BoundedSemaphore(1))
+    monkeypatch.setattr(build, "soon", lambda _: Future())
+    never = [Future[Segment | None]() for _ in range(stream.MOST_STORING)]
+    storing = list(never)
+    with stream._waiting:
+        stream._store(99, storing)
+    assert storing == never
+    with ThreadPoolExecutor(1) as pool:
+        waits = pool.submit(stream._store, 99, storing)
+        soon(0, lambda: stream._waiting._value)
+        assert not waits.done()
+        never[0].set_result(None)
+        waits.result(10)
+    assert len(storing) == stream.MOST_STORING
+    assert stream._waiting._value == 1
