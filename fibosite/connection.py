@@ -75,7 +75,7 @@ class Connection:
         if http1.HEAD_END.search(self.received, max(0, self.searched_bytes - 3)):
             return True
         self.searched_bytes = len(self.received)
-        return self.searched_bytes > http1.MAX_HEAD_BYTES
+        return bool(len(self.received) > http1.MAX_HEAD_BYTES)
 
     def read(self, cfg: Any, number: int) -> http1.Request:
         """Return the request whose head is there; raises what is wrong with it."""

@@ -11,7 +11,6 @@ from typing import Any
 
 import pytest
 
-from fibosite import connection as connections
 from fibosite import http1
 from fibosite.connection import Connection
 from fibosite.sending import Outbox
@@ -50,7 +49,7 @@ def test_a_head_that_trickles_in_is_searched_once(
             return end.search(text, start)
 
     end = http1.HEAD_END
-    monkeypatch.setattr(connections.http1, "HEAD_END", Counting())
+    monkeypatch.setattr(http1, "HEAD_END", Counting())
     server, client = pair
     conversation = Connection(server, None, None, 30)
     begin = b"GET / HTTP/1.1\r\n" + b"a: b\r\n" * 2000
@@ -102,7 +101,7 @@ def test_what_the_socket_tells_is_not_taken_for_the_file(
 
 
 def test_an_event_that_cannot_be_dealt_with_costs_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
-    seen, dropped = [], []
+    seen, dropped = list[str](), list[str]()
 
     def on_event(connection: str) -> None:
         seen.append(connection)
