@@ -57,9 +57,13 @@ def flip_on_disk(path: Path, bit: int) -> None:
             os.close(descriptor)
 
 
-def cut_on_disk(path: Path, at: int) -> None:
-    """Cut a file where a page ends, so that no page of it changes."""
-    os.truncate(path, at // PAGE_BYTES * PAGE_BYTES)
+def emptied_on_disk(path: Path) -> None:
+    """Cut a file to nothing.
+
+    Cut elsewhere, the kernel writes zeros over the rest of the memory around that place, which may
+    be on its way to a client (docs/operations.md).
+    """
+    os.truncate(path, 0)
 
 
 class Call(NamedTuple):

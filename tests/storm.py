@@ -15,7 +15,7 @@ from typing import NamedTuple
 import psutil
 
 from tests.conftest import Server
-from tests.faults import cut_on_disk, fill, flip_on_disk, remounted
+from tests.faults import fill, remounted
 from tests.test_index_faults import FAULTS as INDEX_FAULTS
 
 
@@ -88,16 +88,34 @@ def flipped(path: Path, rng: Random) -> None:
         file.write(bytes([byte[0] ^ 1 << rng.randrange(8)]) if byte else b"x")
 
 
-def rotted(path: Path, rng: Random) -> None:
-    """Flips a bit of a segment, on the disk."""
-    if length := path.stat().st_size:
-        flip_on_disk(path, rng.randrange(8 * length))
+def damaged(storm: "Storm", change: Callable[[bytes], bytes]) -> None:
+    """Puts a changed copy of a segment in its place.
+
+    The disk here is memory: what is written in place would change on its way to a client
+    (docs/operations.md). The drills of bit rot and of streams damage files on a disk, in place.
+    """
+    path, copy = a_segment(storm), storm.data_dir / "damaged"
+    try:
+        copy.write_bytes(change(path.read_bytes()))
+        copy.replace(path)
+    finally:
+        copy.unlink(missing_ok=True)
+
+
+def rotted(storm: "Storm") -> None:
+    """Flips a bit of a segment."""
+
+    def change(found: bytes) -> bytes:
+        at = storm.rng.randrange(len(found) + 1)
+        byte = bytes([found[at] ^ 1 << storm.rng.randrange(8)]) if at < len(found) else b"x"
+        return found[:at] + byte + found[at + 1 :]
+
+    damaged(storm, change)
 
 
 def cut(storm: "Storm") -> None:
     """Cuts a segment."""
-    path = a_segment(storm)
-    cut_on_disk(path, storm.rng.randrange(path.stat().st_size + 1))
+    damaged(storm, lambda found: found[: storm.rng.randrange(len(found) + 1)])
 
 
 def littered(suffix: str, make: Callable[[Path, "Storm"], object]) -> Callable[["Storm"], None]:
@@ -201,7 +219,7 @@ def full_shared_memory(storm: "Storm") -> None:
 
 
 STORED: dict[str, Callable[["Storm"], None]] = {
-    "a bit of a segment flips": lambda storm: rotted(a_segment(storm), storm.rng),
+    "a bit of a segment flips": rotted,
     "a segment is cut": cut,
     "a segment is deleted": lambda storm: a_segment(storm).unlink(),
     "a segment is a directory": replaced(Path.mkdir),

@@ -12,7 +12,7 @@ import pytest
 from sequence import conf
 from sequence.text.layout import Layout
 from tests.conftest import Server, manage
-from tests.faults import cut_on_disk, flip_on_disk
+from tests.faults import emptied_on_disk, flip_on_disk
 from tests.test_load import again_and_again
 from tests.test_metrics import Serve, scraped, value
 from tests.test_serving import LENGTH, SHA256, sha256_of
@@ -48,7 +48,7 @@ class Vandal:
             path.unlink()
             return
         if how == "cut":
-            cut_on_disk(path, at)
+            emptied_on_disk(path)
         else:
             flip_on_disk(path, 8 * at + self.rng.randrange(8))
 
