@@ -39,11 +39,14 @@ class Vandal:
         try:
             self._damage(path, how)
         except FileNotFoundError:
-            return  # it is being mended
+            return  # it is gone, or was cut to nothing, and is being mended
         self.done[how] += 1
 
     def _damage(self, path: Path, how: str) -> None:
-        at = self.rng.randrange(path.stat().st_size)
+        length = path.stat().st_size
+        if not length:
+            raise FileNotFoundError(path)
+        at = self.rng.randrange(length)
         if how == "deleted":
             path.unlink()
             return
