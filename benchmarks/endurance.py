@@ -5,7 +5,6 @@ clients vanish. Everything is stored."""
 import random
 import socket
 import statistics
-import struct
 
 from bench import (
     TERMS,
@@ -23,6 +22,7 @@ from bench import (
 from clients import CLIENTS, SMALL, fork, get, received
 from memory import MIB, memory
 
+from fibosite.connection import ABORTIVE
 from sequence.coding.coding import CODINGS
 from sequence.text.format import FORMATS
 
@@ -30,7 +30,6 @@ DROPPED = 4000
 REQUESTS, PARTS = 200_000, 8
 VANISHING = 0.02
 """How many of the clients ask for everything, and leave."""
-RESET = struct.pack("ii", 1, 0)
 
 STREAMS = [
     *(get(f"{WHOLE}&format={name}") for name in FORMATS),
@@ -44,7 +43,7 @@ def leave(port: int, rng: random.Random) -> None:
         leaving.sendall(rng.choice(STREAMS))
         leaving.recv(rng.choice((1, 65536)))
         if rng.random() < 0.5:
-            leaving.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
+            leaving.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, ABORTIVE)
 
 
 def any_request(rng: random.Random) -> bytes:

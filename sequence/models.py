@@ -213,7 +213,7 @@ class RowCache:
         self.forget()
 
     def forget(self) -> None:
-        """Begin anew."""
+        """Forget all rows."""
         self._rows: dict[Planned, Segment] = {}
         self._until = monotonic() + self.TIME_TO_LIVE_S
 

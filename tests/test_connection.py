@@ -4,7 +4,7 @@ import errno
 import os
 import re
 import socket
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -68,14 +68,20 @@ class Known(FileSpan):
         return [bytes(range(start, stop))]
 
 
+def failing(code: int) -> Callable[..., int]:
+    """A system call that fails with this error."""
+
+    def fail(*_: Any) -> int:
+        raise OSError(code, os.strerror(code))
+
+    return fail
+
+
 @pytest.mark.parametrize("code", [errno.EIO, errno.EINVAL, errno.ESTALE, errno.EUCLEAN])
 def test_what_the_file_fails_to_give_is_sent_all_the_same(
     pair: tuple[socket.socket, socket.socket], monkeypatch: pytest.MonkeyPatch, code: int
 ) -> None:
-    def fail(*_: Any) -> int:
-        raise OSError(code, os.strerror(code))
-
-    monkeypatch.setattr(os, "sendfile", fail)
+    monkeypatch.setattr(os, "sendfile", failing(code))
     server, client = pair
     outbox = Outbox()
     with Path(os.devnull).open("rb") as file:
@@ -89,10 +95,7 @@ def test_what_the_file_fails_to_give_is_sent_all_the_same(
 def test_what_the_socket_tells_is_not_taken_for_the_file(
     pair: tuple[socket.socket, socket.socket], monkeypatch: pytest.MonkeyPatch, code: int
 ) -> None:
-    def fail(*_: Any) -> int:
-        raise OSError(code, os.strerror(code))
-
-    monkeypatch.setattr(os, "sendfile", fail)
+    monkeypatch.setattr(os, "sendfile", failing(code))
     outbox = Outbox()
     with Path(os.devnull).open("rb") as file:
         outbox.sendall(Known(file, 10, 100))
