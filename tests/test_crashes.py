@@ -1,6 +1,6 @@
 """A populate that is killed, at any moment and at every call that changes the store.
 
-The rows are those of the list of faults: 26, 27, 28.
+The rows are those of docs/hostile-inputs.md: 26, 27, 28.
 """
 
 import re

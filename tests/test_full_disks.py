@@ -1,6 +1,6 @@
 """Disks that fail, are full, or may not be written to, under a populate and under a server.
 
-The rows are those of the list of faults: 29, 30.
+The rows are those of docs/hostile-inputs.md: 29, 30.
 """
 
 import subprocess

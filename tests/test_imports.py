@@ -1,4 +1,4 @@
-"""Imports point one way (STYLE and docs/architecture.md)."""
+"""Imports point one way (docs/architecture.md)."""
 
 import ast
 import subprocess

@@ -1,6 +1,6 @@
 """The service under clients that are slow, stall or leave, and when a worker or a descriptor fails.
 
-The rows are those of the list of faults: 22, 23, 34, 37.
+The rows are those of docs/hostile-inputs.md: 22, 23, 34, 37.
 """
 
 import socket

@@ -1,12 +1,30 @@
-"""docs/operations.md speaks of tests that there are."""
+"""docs/operations.md and docs/hostile-inputs.md name tests that exist, and tests rows that exist."""
 
 import re
 
+import pytest
+
 from tests.conftest import ROOT
 
+SOURCES = {path: path.read_text() for path in sorted((ROOT / "tests").rglob("*.py"))}
 
-def test_every_test_that_shows_a_promise_is_there() -> None:
-    named = set(re.findall(r"`(test_\w+)`", (ROOT / "docs" / "operations.md").read_text()))
-    sources = "".join(path.read_text() for path in (ROOT / "tests").rglob("test_*.py"))
+
+@pytest.mark.parametrize("page", ["operations.md", "hostile-inputs.md"])
+def test_every_test_that_shows_a_promise_is_there(page: str) -> None:
+    named = set(re.findall(r"`(test_\w+)`", (ROOT / "docs" / page).read_text()))
+    there = re.findall(r"^def (test_\w+)", "".join(SOURCES.values()), re.MULTILINE)
     assert len(named) > 20
-    assert named <= set(re.findall(r"^def (test_\w+)", sources, re.MULTILINE))
+    assert named - set(there) == set()
+
+
+def test_every_row_that_a_test_cites_is_there() -> None:
+    page = (ROOT / "docs" / "hostile-inputs.md").read_text()
+    rows = [int(number) for number in re.findall(r"^\| (\d+) \|", page, re.MULTILINE)]
+    assert rows == list(range(1, 38))
+    cited = {
+        int(number)
+        for source in SOURCES.values()
+        for number in re.findall(r"\bHOSTILE (?:rows? )?(\d+)", source)
+    }
+    assert len(cited) > 10
+    assert cited <= set(rows)

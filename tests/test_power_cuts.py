@@ -1,6 +1,6 @@
 """After a power cut at any moment, what was promised is there, and the rest can be done again.
 
-The row is that of the list of faults: 28.
+The row is that of docs/hostile-inputs.md: 28.
 """
 
 import io

@@ -62,7 +62,7 @@ def several(*parts: tuple[int, int, bytes]) -> Answer:
 
 Row = tuple[str, dict[str, str], Answer]
 
-# The name of a row is a clause of RFC 9110, a row of HOSTILE.md or a line of the contract.
+# The name of a row is a clause of RFC 9110, or a row or the contract of docs/hostile-inputs.md.
 RANGES: list[Row] = [
     ("HOSTILE 10, first byte", {"Range": "bytes=0-0"}, one(b"0", "0-0")),
     ("HOSTILE 10, suffix", {"Range": "bytes=-5"}, one(b"1 34 ", "18-22")),
@@ -148,7 +148,7 @@ TARGETS: list[tuple[str, dict[str, str], Answer]] = [
     ("GET /?sn=1&SN=1", {}, Answer(400)),
     # RFC 9110, 13.2.1
     ("GET /?sn=+5", {"If-Match": '"x"'}, Answer(400)),
-    # the contract's formats
+    # the formats of docs/text-format.md, section 5
     ("GET /?format=lines&sn=2", {}, Answer(200, "identity", b"0\n1\n", 4)),
     ("GET /?sn=1&start=7&format=bfile", {}, Answer(200, "identity", b"7 13\n", 5)),
     (

@@ -1,4 +1,4 @@
-"""Whole answers: rows are clauses of RFC 9110, rows of HOSTILE.md or words of the contract."""
+"""Whole answers: rows are clauses of RFC 9110, or rows and contract of docs/hostile-inputs.md."""
 
 from email import message_from_bytes
 from email.message import Message

@@ -1,4 +1,4 @@
-"""If-Match, If-None-Match and If-Range: rows are clauses of RFC 9110 or rows of HOSTILE.md."""
+"""If-Match, If-None-Match and If-Range: rows are clauses of RFC 9110 or of hostile-inputs.md."""
 
 import pytest
 from hypothesis import given

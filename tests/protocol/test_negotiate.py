@@ -1,4 +1,4 @@
-"""Accept-Encoding and Accept: rows are clauses of RFC 9110, HOSTILE.md or the contract's words."""
+"""Accept-Encoding and Accept: rows are of RFC 9110, or rows and contract of hostile-inputs.md."""
 
 import re
 

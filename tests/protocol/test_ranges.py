@@ -1,4 +1,4 @@
-"""Range and Content-Range: the name of a row is a clause of RFC 9110 or a row of HOSTILE.md."""
+"""Range and Content-Range: rows are of RFC 9110, or rows and contract of hostile-inputs.md."""
 
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
