@@ -1,4 +1,4 @@
-"""docs/operations.md and docs/hostile-inputs.md name tests that exist, and tests rows that exist."""
+"""docs/operations.md and docs/hostile-inputs.md name tests that exist; tests cite rows that do."""
 
 import re
 
