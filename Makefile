@@ -32,10 +32,10 @@ drill: .venv/develop browser faults install ## the tests that take minutes; as r
 	.venv/bin/python -m pytest -n 2 --dist loadfile --durations=20 -m drill
 
 cluster: .venv/cluster engines install ## several hosts, their index and object store, on this machine
-	.venv/bin/python -m cluster up
+	.venv/bin/python -m tools.cluster up
 
 cluster-down: .venv/cluster ## stop them; their data stays
-	.venv/bin/python -m cluster down
+	.venv/bin/python -m tools.cluster down
 
 cluster-test: .venv/develop .venv/cluster engines browser install ## break a cluster in every way
 	.venv/bin/python -m pytest --durations=20 -m cluster

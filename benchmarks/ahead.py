@@ -106,7 +106,7 @@ class Stores:
     ) -> Iterator[Server]:
         """A service of that side with one worker; `prepare` is given its data directory first."""
         shutil.copytree(self.empty, self.data)
-        room = conf.LEAST_STORE_BYTES if side == NEVER else conf.MOST_STORE_BYTES
+        room = conf.MIN_STORE_BYTES if side == NEVER else conf.MAX_STORE_BYTES
         try:
             prepare(self.data)
             with served(

@@ -127,7 +127,7 @@ def main() -> None:
     place = settings.FIBO_OBJECT_STORE
     if not place:
         raise SystemExit(
-            "FIBO_OBJECT_STORE is unset: `make cluster`, then `python -m cluster run …`."
+            "FIBO_OBJECT_STORE is unset: `make cluster`, then `python -m tools.cluster run …`."
         )
     client = storages["segments"].connection.meta.client  # type: ignore[attr-defined]
     with scratch_directory(options.directory) as scratch:

@@ -24,7 +24,7 @@ from sequence import conf
 from sequence.text.layout import Layout, offset, term_at
 
 PLAN = Layout(conf.SEGMENT_BYTES)
-NEAR_TERMS, MOST_TERMS = 1_000_000, 10_000_000
+NEAR_TERMS, MAX_TERMS = 1_000_000, 10_000_000
 FAR_SEGMENTS = 2_000
 SIZES = tuple(10**k for k in range(2, 8))
 ASKED = 1_000
@@ -111,13 +111,13 @@ def main() -> None:
         os.environ |= {
             "DJANGO_SETTINGS_MODULE": "fibosite.settings",
             "FIBO_DATA_DIR": str(data),
-            "FIBO_MAX_SN": str(MOST_TERMS),
+            "FIBO_MAX_SN": str(MAX_TERMS),
         }
         django.setup()
         from sequence.models import stored_stop_offset
 
         heading()
-        path, last = data / "index.sqlite3", PLAN.segment_of(MOST_TERMS - 1)
+        path, last = data / "index.sqlite3", PLAN.segment_of(MAX_TERMS - 1)
         sizes = [size(path)]
         write_rows(range(PLAN.segment_of(NEAR_TERMS - 1) + 1))
         sizes.append(size(path))
@@ -174,7 +174,7 @@ def main() -> None:
     table("The index", ["holding", "terms", "segments", "bytes"], rows)
     term, segment = each(sizes[1] - sizes[0], sizes[2] - sizes[1])
     rows = []
-    for terms in (100_000, NEAR_TERMS, MOST_TERMS):
+    for terms in (100_000, NEAR_TERMS, MAX_TERMS):
         segments = PLAN.segment_of(terms - 1) + 1
         of_terms, of_segments = term * terms, segment * segments
         parts = (of_terms, of_segments, of_terms + of_segments)

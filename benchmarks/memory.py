@@ -101,7 +101,7 @@ def measured(data_dir: Path) -> Iterator[tuple[str, Found]]:
         for coding in CODINGS:
             yield ask(TERMS, f"{TERMS:,} stored terms in {coding}", coding=coding)
         empty(data_dir)
-        # Not 20, which are answered from memory (sequence/recent.py).
+        # Not 20, which are answered from memory (sequence/web/recent.py).
         yield ask(21, "21 missing terms: the adder is compiled, a segment built")
         empty(data_dir)
         yield ask(10_000, "10,000 missing terms")

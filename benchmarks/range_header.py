@@ -8,7 +8,7 @@ from bench import heading, in_turn, parser, table
 
 from sequence.errors import RangeNotSatisfiable
 from sequence.protocol import ranges
-from tests.protocol.worst_ranges import FIELD_BYTES, LENGTH, WORST
+from tests.support.worst_ranges import FIELD_BYTES, LENGTH, WORST
 
 REPEATS = 200
 USUAL = "one range, as usual"

@@ -6,7 +6,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import IO
 
-from sequence.pieces import FileSpan, in_bytes
+from sequence.store.pieces import FileSpan, in_bytes
 
 SPAN_BYTES = 4 * 1024 * 1024
 

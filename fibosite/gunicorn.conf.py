@@ -12,7 +12,7 @@ from gunicorn.sock import TCP6Socket, TCPSocket
 from gunicorn.workers.base import Worker
 
 from fibosite import http1, settings
-from sequence import counting
+from sequence.web import counting
 
 wsgi_app = "fibosite.wsgi"
 
@@ -113,7 +113,7 @@ def when_ready(server: Arbiter) -> None:
 
 
 def pre_fork(server: Arbiter, worker: Worker) -> None:
-    """Give the worker a place to count in (sequence/counting.py) that no other one has."""
+    """Give the worker a place to count in (sequence/web/counting.py) that no other one has."""
     worker.place = counting.free_place({each.place for each in server.WORKERS.values()})
 
 
@@ -132,17 +132,21 @@ def post_worker_init(worker: Worker) -> None:
 
     Segments that the index does not know of are taken in, counts are written, and files closed.
     """
-    from sequence import background, index, upkeep, usage
+    from sequence import background
+    from sequence.index import counters, health
+    from sequence.operations import reconcile
     from sequence.store import opened
 
-    background.now_and_then(usage.write, opened.close_unused)
-    index.restorers.soon("take in", upkeep.take_in)
+    background.now_and_then(counters.write, opened.close_unused)
+    health.restorers.soon("take in", reconcile.take_in)
 
 
 def worker_exit(server: Arbiter, worker: Worker) -> None:
     """Drops what no client waits for any more; Python would finish it before it ends."""
-    from sequence import build, index, populate, usage
+    from sequence.index import counters, health
+    from sequence.operations import populate
+    from sequence.segments import build
 
-    for background in (build.builders, index.restorers, populate.populating):
+    for background in (build.builders, health.restorers, populate.populating):
         background.stop()
-    usage.write()
+    counters.write()

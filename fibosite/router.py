@@ -4,7 +4,7 @@ from typing import Any
 
 from django.db.models import Model
 
-from sequence import accounts
+from sequence.accounts import database
 
 
 class Router:
@@ -22,4 +22,4 @@ class Router:
 
 
 def _alias(app_label: str) -> str:
-    return "default" if app_label in accounts.DERIVED else accounts.alias()
+    return "default" if app_label in database.DERIVED else database.alias()

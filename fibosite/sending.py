@@ -6,7 +6,7 @@ from socket import socket
 
 from gunicorn.http import wsgi
 
-from sequence.pieces import FileSpan, Piece
+from sequence.store.pieces import FileSpan, Piece
 
 MAX_BUFFERS = 64
 """How many buffers one system call is given."""

@@ -291,11 +291,11 @@ FIBO_DATA_DIR = _directory("FIBO_DATA_DIR", BASE_DIR / "data")
 TEMPORARY_DIR = _temporary_directory(FIBO_DATA_DIR, Path("/dev/shm"))  # noqa: S108
 FIBO_MAX_SN = _whole("FIBO_MAX_SN", conf.MAX_SN, 0, conf.MAX_SN_LIMIT)
 FIBO_SEGMENT_BYTES = _whole(
-    "FIBO_SEGMENT_BYTES", conf.SEGMENT_BYTES, conf.LEAST_SEGMENT_BYTES, conf.MOST_SEGMENT_BYTES
+    "FIBO_SEGMENT_BYTES", conf.SEGMENT_BYTES, conf.MIN_SEGMENT_BYTES, conf.MAX_SEGMENT_BYTES
 )
 FIBO_PREPOPULATE = _whole("FIBO_PREPOPULATE", min(conf.PREPOPULATE, FIBO_MAX_SN), 0, FIBO_MAX_SN)
 FIBO_ENCODINGS = _names("FIBO_ENCODINGS", conf.ENCODINGS)
-FIBO_STORE_BYTES = _limit("FIBO_STORE_BYTES", conf.LEAST_STORE_BYTES, conf.MOST_STORE_BYTES)
+FIBO_STORE_BYTES = _limit("FIBO_STORE_BYTES", conf.MIN_STORE_BYTES, conf.MAX_STORE_BYTES)
 
 # Hosts share it. Where it is and who we are: AWS_ENDPOINT_URL and the other variables of boto3's.
 FIBO_OBJECT_STORE = _object_store("FIBO_OBJECT_STORE")
@@ -304,7 +304,8 @@ FIBO_FETCH = _choice("FIBO_FETCH", conf.FETCH)
 # gunicorn's: fibosite/gunicorn.conf.py gives the reasons.
 PORT = _whole("PORT", 8888, 1, 65535)
 WEB_CONCURRENCY = _whole("WEB_CONCURRENCY", 2, 1, 1024)
-# Whom gunicorn believes what scheme a request came by, and sequence/login.py the client's address.
+# The proxies that gunicorn believes about the scheme, and sequence/accounts/login.py about the
+# client's address.
 FORWARDED_ALLOW_IPS = _networks("FORWARDED_ALLOW_IPS", "127.0.0.1,::1")
 
 DEBUG = _switch("DJANGO_DEBUG")
@@ -362,7 +363,7 @@ def _sqlite(name: str, synchronous: str, kept_s: int | None) -> dict[str, Any]:
     # writes.
     writable = os.access(FIBO_DATA_DIR, os.W_OK)
     return {
-        "ENGINE": "fibosite.sqlite",
+        "ENGINE": "sequence.index.sqlite",
         "NAME": path if writable else f"{path.as_uri()}?immutable=1",
         "CONN_MAX_AGE": kept_s,
         "OPTIONS": {
@@ -387,20 +388,20 @@ def _sqlite(name: str, synchronous: str, kept_s: int | None) -> dict[str, Any]:
 def _on_postgresql(facts: dict[str, str]) -> dict[str, Any]:
     """The index on a server that several hosts share."""
     # Only there where the facts could be read.
-    from fibosite.postgresql.patience import Connection
+    from sequence.index.postgresql.patience import Connection
 
     named = {"NAME": "dbname", "USER": "user", "PASSWORD": "password", "HOST": "host"}
     named["PORT"] = "port"
     return {
-        "ENGINE": "fibosite.postgresql",
+        "ENGINE": "sequence.index.postgresql",
         **{ours: facts.get(theirs, "") for ours, theirs in named.items()},
-        # A connection goes back to the pool as soon as it has answered (sequence/index.py).
+        # A connection goes back to the pool as soon as it has answered (sequence/index/health.py).
         "CONN_MAX_AGE": 0,
         "OPTIONS": {
             # PostgreSQL allows 100 connections, and more threads than that ask for a millisecond
             # each. None is open before it is asked for: gunicorn forks. The pool gives up a
-            # connection at once that cannot be made; fibosite/postgresql says when it is tried
-            # again.
+            # connection at once that cannot be made; sequence/index/postgresql says when the
+            # next one is tried.
             "pool": {
                 "connection_class": Connection,
                 "min_size": 0,

@@ -7,7 +7,7 @@ from django.templatetags.static import static
 from django.urls import path
 
 from sequence import urls, views
-from sequence.login import login
+from sequence.accounts.login import login
 
 admin.autodiscover()
 

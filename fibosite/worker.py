@@ -38,9 +38,9 @@ from gunicorn.workers.base import Worker
 from fibosite import http1
 from fibosite.connection import BODY, END, HEAD, ROOM, Connection
 from fibosite.sending import Outbox, Response
-from sequence.counting import SharedValue
-from sequence.pieces import pieces_of
-from sequence.ratelimit import acquire
+from sequence.index.ratelimit import acquire
+from sequence.store.pieces import pieces_of
+from sequence.web.counting import SharedValue
 
 FRAMED_BYTES = 64 * 1024
 """How much of small pieces is sent at once."""

@@ -19,8 +19,10 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "fibosite.settings")
 _application = get_wsgi_application()
 
 # Not before Django is set up.
-from sequence import accounts, pages, upkeep  # noqa: E402
-from sequence.recent import RecentAnswers  # noqa: E402
+from sequence.accounts import database  # noqa: E402
+from sequence.operations import reconcile  # noqa: E402
+from sequence.web import pages  # noqa: E402
+from sequence.web.recent import RecentAnswers  # noqa: E402
 
 # Django's commands make the checks, and WSGI servers do not.
 if errors := [message for message in run_checks() if message.is_serious()]:
@@ -28,11 +30,11 @@ if errors := [message for message in run_checks() if message.is_serious()]:
 # What is stored can be read, perhaps, and everything can be computed.
 log = logging.getLogger("sequence")
 try:
-    accounts.prepare()
+    database.prepare()
 except (OSError, DatabaseError) as error:
-    log.error("%s", accounts.sentence(error))
+    log.error("%s", database.sentence(error))
 try:
-    upkeep.prepare()
+    reconcile.prepare()
 except (OSError, DatabaseError) as error:
     log.error("The store cannot be prepared: %s.", str(error).partition("\n")[0])
 # Workers have loaded what answers need: when they are asked, there may be no descriptor for a file.

@@ -13,12 +13,16 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import URLPattern, path
 
-from sequence import budget, build, conf, index, inventory, plots, populate, upkeep, verify
+from sequence import conf
 from sequence.errors import FiboError
-from sequence.failures import Failures
+from sequence.index import health
+from sequence.index.failures import Failures
 from sequence.models import Segment
+from sequence.operations import populate, reconcile, verify
 from sequence.protocol.query import whole_number
+from sequence.segments import budget, build, inventory
 from sequence.text.layout import segment_name
+from sequence.web import plots
 
 PATIENCE_S = 5
 """How long the page waits for what populates the store."""
@@ -129,7 +133,7 @@ class SegmentAdmin(ReadOnlyAdmin):
         try:
             messages.success(request, f"Removed {inventory.remove_strays():,} rows of no segment.")
             # Such a row may have been that of a file once.
-            index.restorers.soon("take in", upkeep.take_in)
+            health.restorers.soon("take in", reconcile.take_in)
         except (OSError, DatabaseError) as error:
             messages.error(request, f"The rows cannot be removed: {error}.")
         return redirect("admin:sequence_segment_changelist")
@@ -163,7 +167,7 @@ class SegmentAdmin(ReadOnlyAdmin):
             length_bytes = sum(segment.length_bytes for segment in built)
             messages.success(
                 request,
-                f"The first {budget.most_terms(upto):,} terms are stored: "
+                f"The first {budget.max_terms(upto):,} terms are stored: "
                 f"built {len(built):,} segments, {length_bytes:,} bytes.",
             )
 

@@ -4,8 +4,8 @@ from typing import Any
 
 from django.core.checks import CheckMessage, Error, register
 
-from sequence import build
 from sequence.errors import FiboError
+from sequence.segments import build
 
 
 @register()

@@ -23,16 +23,16 @@ MAX_SN_LIMIT: int = MAX_TERMS
 
 SEGMENT_BYTES = 64 * 1024 * 1024
 """FIBO_SEGMENT_BYTES, in bytes: about the length of a segment."""
-LEAST_SEGMENT_BYTES = 1024
-MOST_SEGMENT_BYTES = 1024**3
+MIN_SEGMENT_BYTES = 1024
+MAX_SEGMENT_BYTES = 1024**3
 """Whoever asks for one term has its whole segment built: at this length, in seconds."""
 
 PREPOPULATE = 10_000
 """FIBO_PREPOPULATE, in terms: what `manage.py prepopulate` stores when it is not told."""
 
-LEAST_STORE_BYTES = 16 * 1024 * 1024
+MIN_STORE_BYTES = 16 * 1024 * 1024
 """What FIBO_STORE_BYTES must be at least: an index without terms takes a part of it."""
-MOST_STORE_BYTES = 2**60
+MAX_STORE_BYTES = 2**60
 
 AUTO, ALWAYS, NEVER = "auto", "always", "never"
 FETCH: tuple[str, ...] = (AUTO, ALWAYS, NEVER)

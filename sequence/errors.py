@@ -70,12 +70,12 @@ class PreconditionFailed(FiboError):
 class RangeNotSatisfiable(FiboError):
     """A Range header is malformed, asks for too many ranges, or for none that there is."""
 
-    def __init__(self, header: str, length: int, most_ranges: int) -> None:
+    def __init__(self, header: str, length: int, max_ranges: int) -> None:
         super().__init__(
-            f"Range is {shortened(header)}; it must be bytes=first-last, with one to {most_ranges} "
+            f"Range is {shortened(header)}; it must be bytes=first-last, with one to {max_ranges} "
             f"ranges of which one at least begins within the {length:,} bytes."
         )
-        self.header, self.length, self.most_ranges = header, length, most_ranges
+        self.header, self.length, self.max_ranges = header, length, max_ranges
 
 
 class LayoutMismatch(FiboError):

@@ -21,9 +21,10 @@ from django.middleware import common
 from django.utils.deprecation import MiddlewareMixin
 from prometheus_client import Counter
 
-from sequence import metrics, views
-from sequence.pieces import Piece
-from sequence.respond import Decided
+from sequence import views
+from sequence.store.pieces import Piece
+from sequence.web import metrics
+from sequence.web.responses import Decided
 
 ADMIN = "/admin/"
 """How the admin's addresses begin."""

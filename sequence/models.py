@@ -19,7 +19,7 @@ from sequence.errors import shortened
 from sequence.text.layout import Planned
 from sequence.text.span import Span
 
-MOST_COUNT = 10**15
+MAX_COUNT = 10**15
 """What a count of a segment's history can be at most: more is read from no damaged row."""
 
 COUNTS = ("served", "checked_blocks", "repaired")
@@ -31,14 +31,14 @@ def counted(column: str, more: int = 0) -> Case:
 
     In SQLite text and blobs are more than any number.
     """
-    possible = models.Q(**{f"{column}__gte": 0, f"{column}__lt": MOST_COUNT})
+    possible = models.Q(**{f"{column}__gte": 0, f"{column}__lt": MAX_COUNT})
     found = Cast(column, models.BigIntegerField())
     return Case(When(possible, then=found + more), default=Value(more))
 
 
 def is_count(value: object) -> bool:
     """Return whether what was read can be a count."""
-    return isinstance(value, int) and 0 <= value < MOST_COUNT
+    return isinstance(value, int) and 0 <= value < MAX_COUNT
 
 
 def is_time(value: object) -> bool:
@@ -80,7 +80,7 @@ class Segment(models.Model):
     length_bytes = models.PositiveBigIntegerField()
     block_checksums = models.BinaryField(help_text="CRC-32 of each block, 4 bytes big-endian each")
     created_at = models.DateTimeField(auto_now_add=True)
-    # What has become of it since (sequence/usage.py); nothing depends on these.
+    # What has become of it since (sequence/index/counters.py); nothing depends on these.
     served = models.PositiveBigIntegerField(default=0, help_text="how often")
     served_at = models.DateTimeField(null=True, help_text="for the last time")
     checked_blocks = models.PositiveBigIntegerField(default=0, help_text="read and checked")
@@ -203,7 +203,7 @@ class RowCache:
 
     Rows never change but by those who build, repair or delete a segment. What this process changes
     is forgotten at once; what others do, after a second. Until then a row tells at worst of a file
-    that is gone or was replaced, and who reads it finds that out (sequence/healing.py).
+    that is gone or was replaced, and who reads it finds that out (sequence/segments/read.py).
     """
 
     TIME_TO_LIVE_S = 1.0

@@ -10,7 +10,7 @@ from django.conf import settings
 from procrastinate import RetryStrategy
 from procrastinate.contrib.django import app
 
-from sequence import build
+from sequence.segments import build
 
 log = logging.getLogger(__name__)
 

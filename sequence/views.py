@@ -7,11 +7,17 @@ from django.db import DatabaseError
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.utils.cache import patch_vary_headers
 
-from sequence import conf, inventory, metrics, openapi, pages
-from sequence.describe import describe
+from sequence import conf
 from sequence.errors import FiboError, NotFibonacci, ParameterError
 from sequence.protocol import query
-from sequence.respond import (
+from sequence.segments import inventory
+from sequence.text import facts
+from sequence.text.format import FORMATS, PLAIN
+from sequence.text.layout import MAX_N
+from sequence.text.representation import Representation
+from sequence.text.span import Span
+from sequence.web import metrics, openapi, pages
+from sequence.web.responses import (
     HTML,
     JSON,
     PAGE,
@@ -23,11 +29,7 @@ from sequence.respond import (
     small,
     unkept,
 )
-from sequence.text import facts
-from sequence.text.format import FORMATS, PLAIN
-from sequence.text.layout import MOST_N
-from sequence.text.representation import Representation
-from sequence.text.span import Span
+from sequence.web.term_facts import describe
 
 REVALIDATE = "public, no-cache"
 """For what is as the operator's settings have it."""
@@ -71,9 +73,9 @@ def term(request: HttpRequest, n: str) -> HttpResponseBase:
     """The digits of one term; or, as a page, in JSON or with `mod`, what is known of it."""
     parameters = asked(request, "format", "mod")
     kind = preferred(request, parameters)
-    number = query.whole_number("n", n, MOST_N)
+    number = query.whole_number("n", n, MAX_N)
     modulus = (
-        query.whole_number("mod", parameters["mod"], query.MOST_MODULUS, least=1)
+        query.whole_number("mod", parameters["mod"], query.MAX_MODULUS, least=1)
         if "mod" in parameters
         else None
     )
@@ -112,7 +114,7 @@ def terms_of_value(request: HttpRequest) -> HttpResponseBase:
 def plots(request: HttpRequest) -> HttpResponseBase:
     """The plots of the first terms and of the store, as a page for everybody."""
     count = asked(request, "sn").get("sn", str(max(conf.max_sn(), 1)))
-    return page(request, pages.plots(query.whole_number("sn", count, MOST_N, least=1)))
+    return page(request, pages.plots(query.whole_number("sn", count, MAX_N, least=1)))
 
 
 def page(request: HttpRequest, html: str, status: int = 200) -> HttpResponseBase:

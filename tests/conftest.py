@@ -21,7 +21,7 @@ import pytest
 import zstandard
 from pytest_django.fixtures import Settings
 
-from cluster.postgres import Postgres
+from tools.cluster.postgres import Postgres
 
 hypothesis.settings.register_profile("fibo", deadline=None)
 hypothesis.settings.load_profile("fibo")
@@ -69,7 +69,8 @@ def data_dir(tmp_path: Path, settings: Settings) -> Iterator[Path]:
     """An empty data directory that the settings name, and from which all is read."""
     settings.FIBO_DATA_DIR = tmp_path
     # What other tests have logged a moment ago is logged again.
-    from sequence import models, ratelimit
+    from sequence import models
+    from sequence.index import ratelimit
 
     ratelimit._logged_at.clear()
     models.cache.forget()
@@ -81,16 +82,16 @@ def data_dir(tmp_path: Path, settings: Settings) -> Iterator[Path]:
 @pytest.fixture
 def events() -> Iterator[list[object]]:
     """What was found to be wrong."""
-    from sequence import healing
+    from sequence.segments import read
 
     found: list[object] = []
 
     def note(sender: object, **_: object) -> None:
         found.append(sender)
 
-    healing.healed.connect(note)
+    read.healed.connect(note)
     yield found
-    healing.healed.disconnect(note)
+    read.healed.disconnect(note)
 
 
 def decoded(body: bytes, coding: str | None) -> bytes:
@@ -109,9 +110,11 @@ def decoded(body: bytes, coding: str | None) -> bytes:
 
 def idle() -> None:
     """Waits until nothing is being made in the background."""
-    from sequence import build, index, populate
+    from sequence.index import health
+    from sequence.operations import populate
+    from sequence.segments import build
 
-    for background in (populate.populating, build.builders, index.restorers):
+    for background in (populate.populating, build.builders, health.restorers):
         # What is being made may have more made.
         while futures := list(background._under_way.values()):
             for future in futures:

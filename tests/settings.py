@@ -8,7 +8,7 @@ from pathlib import Path
 
 _directory = tempfile.mkdtemp(prefix="fibo-tests-")
 atexit.register(shutil.rmtree, _directory, ignore_errors=True)
-# Never what a developer works with, such as an index; tests/test_postgresql.py names its own.
+# Never what a developer works with, such as an index; tests/index/test_postgresql.py names its own.
 OURS = (
     "FIBO_",
     "DJANGO_",

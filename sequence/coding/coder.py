@@ -7,8 +7,8 @@ from contextlib import contextmanager
 from ctypes import CFUNCTYPE, addressof, c_char, c_char_p, c_int64, c_void_p, cast
 from typing import NamedTuple
 
-from sequence.compiler import Functions
 from sequence.errors import BodyShort
+from sequence.text.compiler import Functions
 from sequence.text.representation import Representation
 
 MAX_BYTES = 512 * 1024

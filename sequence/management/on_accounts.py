@@ -5,7 +5,8 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandParser
 from django.db import DEFAULT_DB_ALIAS
 
-from sequence import accounts, index
+from sequence.accounts import database
+from sequence.index import health
 from sequence.management.sentences import errors_as_sentences
 
 
@@ -18,12 +19,12 @@ class OnAccounts(BaseCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         """Add Django's, of which --database is that of the accounts if it is not given."""
         super().add_arguments(parser)
-        parser.set_defaults(database=accounts.alias())
+        parser.set_defaults(database=database.alias())
 
     def handle(self, *arguments: Any, **options: Any) -> str | None:
         """Do as Django does, after the tables were built if they are missing."""
         with errors_as_sentences():
-            if accounts.alias() == DEFAULT_DB_ALIAS:
-                index.restore()  # which has their tables too
-            accounts.prepare()
+            if database.alias() == DEFAULT_DB_ALIAS:
+                health.restore()  # which has their tables too
+            database.prepare()
             return super().handle(*arguments, **options)

@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING, Any, TextIO
 from django.core.management.base import BaseCommand, CommandError
 from django.db import DatabaseError
 
-from sequence import accounts, build
+from sequence.accounts import database
 from sequence.errors import FiboError
-from sequence.index import remedy, said
+from sequence.index.health import remedy, said
+from sequence.segments import build
 
 if TYPE_CHECKING:
     from tqdm import tqdm
@@ -132,7 +133,7 @@ def errors_as_sentences() -> Iterator[None]:
     except (FiboError, OSError) as error:
         raise CommandError(str(error)) from error
     except DatabaseError as error:
-        if accounts.failed(error):
-            raise CommandError(accounts.sentence(error)) from error
+        if database.failed(error):
+            raise CommandError(database.sentence(error)) from error
         advice = f"; {found}" if (found := remedy(error)) else ""
         raise CommandError(f"The index fails ({said(error)}){advice}.") from error

@@ -1,6 +1,6 @@
 """The tables of the index, in place of any that versions before 0.1.0 made.
 
-What they held is derived from the files, and written again (sequence/upkeep.py).
+What they held is derived from the files, and written again (sequence/operations/reconcile.py).
 """
 
 from django.db import migrations, models

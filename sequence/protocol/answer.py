@@ -32,7 +32,7 @@ class Metadata(NamedTuple):
     """A strong one for each coding that is offered, the preferred first and identity among them."""
     cache_control: str = IMMUTABLE
     file_name: str = ""
-    most_ranges: int = ranges.MOST_RANGES
+    max_ranges: int = ranges.MAX_RANGES
 
 
 class Answer(NamedTuple):
@@ -75,7 +75,7 @@ def answer(method: str, headers: Mapping[str, str], about: Metadata) -> Answer:
     if coding != IDENTITY:
         return Answer(200, fields | {"Content-Encoding": coding}, coding, whole)
     if wanted is not None and conditions.range_is_meant(headers, etag):
-        spans = ranges.spans(wanted, length, about.most_ranges)
+        spans = ranges.spans(wanted, length, about.max_ranges)
         if spans:
             return _partial(spans, fields, length)
     return Answer(200, fields | {"Content-Length": str(length)}, body=whole)

@@ -7,8 +7,8 @@ from urllib.parse import parse_qsl
 from sequence.errors import ParameterError, UnknownParameter
 from sequence.text.span import Span
 
-MOST_MODULUS = 2**128
-MOST_VALUE_DIGITS = 8000
+MAX_MODULUS = 2**128
+MAX_VALUE_DIGITS = 8000
 """About what fits into the first line of a request (fibosite/gunicorn.conf.py)."""
 
 # A whole number in plain decimal digits. int() alone also takes signs, spaces, underscores and
@@ -44,8 +44,8 @@ def whole_number(parameter: str, value: str | None, most: int, least: int = 0) -
 
 def plain_digits(parameter: str, value: str | None) -> str:
     """The value, where it is a long whole number; else raises ParameterError."""
-    if value is None or not _WHOLE.fullmatch(value) or len(value) > MOST_VALUE_DIGITS:
-        allowed = f"a whole number of at most {MOST_VALUE_DIGITS} plain decimal digits"
+    if value is None or not _WHOLE.fullmatch(value) or len(value) > MAX_VALUE_DIGITS:
+        allowed = f"a whole number of at most {MAX_VALUE_DIGITS} plain decimal digits"
         raise ParameterError(parameter, value, allowed)
     return value
 

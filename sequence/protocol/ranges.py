@@ -6,7 +6,7 @@ from decimal import Decimal
 from sequence.errors import RangeNotSatisfiable
 from sequence.text.span import Span
 
-MOST_RANGES = 16
+MAX_RANGES = 16
 """More are refused: they cost much and nobody means well by them (RFC 9110, section 17.15)."""
 
 # Section 14.1.1: int-range = first-pos "-" [ last-pos ], suffix-range = "-" suffix-length.
@@ -15,23 +15,23 @@ _RANGE = re.compile(r"([0-9]*)-([0-9]*)", re.ASCII)
 _SPECIFIER = re.compile(r"([!#$%&'*+.^_`|~0-9A-Za-z-]+)=(.*)", re.ASCII | re.DOTALL)
 
 
-def spans(header: str, length: int, most_ranges: int = MOST_RANGES) -> list[Span] | None:
+def spans(header: str, length: int, max_ranges: int = MAX_RANGES) -> list[Span] | None:
     """The spans of a representation of that length that the header asks for, in its order.
 
     None if it asks for the whole: in another unit, or for more than there is. What is not there
     is left out of a list. Raises RangeNotSatisfiable if nothing is left, if there are more than
-    `most_ranges`, or if the header is malformed, which section 14.2 leaves to the server.
+    `max_ranges`, or if the header is malformed, which section 14.2 leaves to the server.
     """
-    refusal = RangeNotSatisfiable(header, length, most_ranges)
+    refusal = RangeNotSatisfiable(header, length, max_ranges)
     specifier = _SPECIFIER.fullmatch(header)
     if specifier and specifier[1].lower() != "bytes":
         return None
     # Counted before they are looked at.
-    if not specifier or specifier[2].count(",") >= 2 * MOST_RANGES:
+    if not specifier or specifier[2].count(",") >= 2 * MAX_RANGES:
         raise refusal
     # Section 5.6.1.2: empty elements of a list are none.
     elements = [element for each in specifier[2].split(",") if (element := each.strip(" \t"))]
-    if not 1 <= len(elements) <= most_ranges:
+    if not 1 <= len(elements) <= max_ranges:
         raise refusal
     parts = [_span(element, length) for element in elements]
     if not all(parts) or not (found := [span for span in parts if span and span.length]):

@@ -11,7 +11,7 @@ from ctypes import CFUNCTYPE, c_char_p, c_int64, c_void_p, memmove, string_at
 from decimal import Decimal
 from itertools import accumulate
 
-from sequence.compiler import Functions
+from sequence.text.compiler import Functions
 from sequence.text.doubling import EXACT
 from sequence.text.layout import LOG10_PHI, LOG10_SQRT5, SCALE_BITS, digit_count
 from sequence.text.span import Span

@@ -13,7 +13,7 @@ PIECE_BYTES = 2 * 1024 * 1024
 """About the length of a piece: it stays in the cache until it is used, and threads that compute
 meet at the interpreter's lock once a piece (benchmarks/making_text.py compares lengths)."""
 
-MOST_TERMS = 4096
+MAX_TERMS = 4096
 """In a piece, so that the places of its terms stay in the cache too."""
 
 
@@ -42,7 +42,7 @@ def compute(terms: Span, piece_bytes: int = 0) -> Iterator[memoryview]:
 
     while pair.stop < lead.stop:
         # No later term is shorter than the next one.
-        most = min(window_bytes // (digit_count(pair.stop) + 1), MOST_TERMS)
+        most = min(window_bytes // (digit_count(pair.stop) + 1), MAX_TERMS)
         positions = adder.positions(Span(pair.start, min(pair.stop + most, lead.stop)))
         count = bisect_right(positions, window_bytes) - 1
         adder.append(address, positions, Span(2, count))

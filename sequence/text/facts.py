@@ -1,4 +1,4 @@
-"""Facts about F(n), as far as layout.MOST_N, where F(n) itself is out of reach."""
+"""Facts about F(n), as far as layout.MAX_N, where F(n) itself is out of reach."""
 
 from bisect import bisect_left
 from collections.abc import Callable, Iterator
@@ -18,7 +18,7 @@ _Number = TypeVar("_Number", int, Decimal)
 def first_digits(n: int, count: int = 20) -> str:
     """The first digits of F(n), all of them where it has no more than `count` >= 1.
 
-    Exact for 0 <= n <= MOST_N.
+    Exact for 0 <= n <= MAX_N.
     """
     cut = Context(prec=count, rounding=ROUND_DOWN, Emax=MAX_EMAX)
     first = _agreed(
@@ -30,7 +30,7 @@ def first_digits(n: int, count: int = 20) -> str:
 def last_digits(n: int, count: int = 20) -> str:
     """The last digits of F(n), zeros among them, all where it has no more than `count` >= 1.
 
-    Exact for 0 <= n <= MOST_N.
+    Exact for 0 <= n <= MAX_N.
     """
     last = Decimal(residue(n, 10**count))  # prints numbers of any length, unlike int
     return str(last).zfill(min(count, digit_count(n)))
@@ -39,7 +39,7 @@ def last_digits(n: int, count: int = 20) -> str:
 def bit_length(n: int) -> int:
     """How many binary digits F(n) has, none for n = 0.
 
-    Exact for 0 <= n <= MOST_N.
+    Exact for 0 <= n <= MAX_N.
     """
     return _agreed(_bit_lengths(n, down, up) for down, up in _roundings(len(str(n))))
 

@@ -13,7 +13,7 @@ from sequence.text.span import Span
 
 LAYOUT_VERSION = 1
 
-MOST_N = 10**18
+MAX_N = 10**18
 """How far the closed forms are known to be exact:
 `test_offsets_are_exact_for_every_term_to_ten_to_the_18`."""
 
@@ -38,7 +38,7 @@ LOG10_SQRT5 = scaled_log10(_SQRT5)
 def digit_count(n: int) -> int:
     """How many digits F(n) has.
 
-    Exact for 0 <= n <= MOST_N.
+    Exact for 0 <= n <= MAX_N.
     """
     return max(n * LOG10_PHI - LOG10_SQRT5 >> SCALE_BITS, 0) + 1
 
@@ -48,7 +48,7 @@ def digit_count(n: int) -> int:
 def offset(n: int) -> int:
     """How many bytes of the text stand before term n.
 
-    Exact for 0 <= n <= MOST_N.
+    Exact for 0 <= n <= MAX_N.
     """
     if n < 2:
         return 2 * n
@@ -136,7 +136,7 @@ class Layout:
     """
 
     segment_bytes: int
-    max_terms: int = MOST_N
+    max_terms: int = MAX_N
 
     def segment_of(self, n: int) -> int:
         """The number of the segment that holds term n."""

@@ -14,7 +14,7 @@ _LOG10 = [scaled_log10(Decimal(digit)) for digit in range(1, 10)]
 def leading_digits(count: int) -> list[int]:
     """How many of F(1) … F(count-1) begin with each digit from 1 to 9; F(0) = 0 has none of them.
 
-    Exact for 0 <= count <= MOST_N:
+    Exact for 0 <= count <= MAX_N:
     `test_leading_digits_are_exact_for_every_term_to_ten_to_the_18`. F(n) differs from φ^n/√5 by
     less than 1/2 and, after F(6), no F(n) is a digit and zeros: so both begin with the same digit.
     """

@@ -17,16 +17,16 @@ import boto3
 import pytest
 from botocore.config import Config
 
-from cluster import ceph, network
-from cluster.keys import kept
-from cluster.place import API_PORTS, FRONT_PORT, HOSTS, LOOPBACK, OBJECTS_PORT
 from tests.conftest import ROOT, Server, environment
-from tests.test_serving import LENGTH, SHA256
+from tests.server.test_serving import LENGTH, SHA256
+from tools.cluster import ceph, network
+from tools.cluster.keys import kept
+from tools.cluster.place import API_PORTS, FRONT_PORT, HOSTS, LOOPBACK, OBJECTS_PORT
 
 TERMS = 100_000
 SEGMENTS = 16
 """How many of them make up so many terms."""
-MOST_TERMS = 110_000
+MAX_TERMS = 110_000
 """What the hosts allow: so that there is something left that is not stored."""
 
 
@@ -52,10 +52,10 @@ class Running:
         self.directory = directory
 
     def command(self, *arguments: str) -> subprocess.Popen[str]:
-        """A call of `python -m cluster`, which may take a while."""
-        variables = {"FIBO_CLUSTER_DIR": str(self.directory), "FIBO_MAX_SN": str(MOST_TERMS)}
+        """A call of `python -m tools.cluster`, which may take a while."""
+        variables = {"FIBO_CLUSTER_DIR": str(self.directory), "FIBO_MAX_SN": str(MAX_TERMS)}
         return subprocess.Popen(
-            [sys.executable, "-m", "cluster", *arguments],
+            [sys.executable, "-m", "tools.cluster", *arguments],
             cwd=ROOT,
             env=environment(self.directory / "unused", **variables),
             stdout=subprocess.PIPE,

@@ -6,8 +6,8 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from botocore.exceptions import ClientError
 
-from cluster.ceph import BUCKET
 from tests.cluster.conftest import Injected, Running
+from tools.cluster.ceph import BUCKET
 
 pytestmark = pytest.mark.cluster
 

@@ -5,7 +5,6 @@ from pathlib import Path
 
 import pytest
 
-from cluster.place import HOSTS
 from sequence.text.compute import compute_bytes
 from sequence.text.layout import offset
 from sequence.text.span import Span
@@ -18,7 +17,8 @@ from tests.cluster.conftest import (
     hash_of,
     until,
 )
-from tests.test_serving import SHA256
+from tests.server.test_serving import SHA256
+from tools.cluster.place import HOSTS
 
 pytestmark = pytest.mark.cluster
 

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from tests.cluster.conftest import TERMS, Running
-from tests.test_metrics import scraped, value
-from tests.test_proxy import REQUESTS, WINDOW, answered
-from tests.test_serving import LENGTH, SHA256, sha256_of
+from tests.server.test_proxy import REQUESTS, WINDOW, answered
+from tests.server.test_serving import LENGTH, SHA256, sha256_of
+from tests.web.test_metrics import scraped, value
 
 pytestmark = pytest.mark.cluster
 

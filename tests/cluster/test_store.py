@@ -5,11 +5,11 @@ import sys
 
 import pytest
 
-from cluster import ceph
-from cluster.keys import kept
-from cluster.place import LOOPBACK, OBJECTS_PORT
 from tests.cluster.conftest import Injected, Running
 from tests.conftest import ROOT, environment
+from tools.cluster import ceph
+from tools.cluster.keys import kept
+from tools.cluster.place import LOOPBACK, OBJECTS_PORT
 
 pytestmark = pytest.mark.cluster
 

@@ -5,9 +5,9 @@ from pathlib import Path
 import psutil
 import pytest
 
-from cluster import network
 from tests.cluster.conftest import TERMS, Injected, Running
-from tests.test_serving import SHA256, sha256_of
+from tests.server.test_serving import SHA256, sha256_of
+from tools.cluster import network
 
 pytestmark = pytest.mark.cluster
 

@@ -21,7 +21,7 @@ from sequence.coding.coding import CODINGS
 from sequence.text.format import FORMATS
 from sequence.text.representation import Representation
 from sequence.text.span import Span
-from tests import oracle
+from tests.support import oracle
 
 Decode = Callable[[bytes], bytes]
 

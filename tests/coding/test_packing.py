@@ -18,7 +18,7 @@ from sequence.text.format import FORMATS
 from sequence.text.layout import digit_count
 from sequence.text.representation import Representation
 from sequence.text.span import Span
-from tests import coding_oracle, oracle
+from tests.support import coding_oracle, oracle
 
 TERMS = 1200
 

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from sequence.errors import RangeNotSatisfiable
 from sequence.protocol import ranges
 from sequence.text.span import Span
-from tests.protocol.worst_ranges import FIELD_BYTES, REFUSED, WORST, Outcome
-from tests.protocol.worst_ranges import LENGTH as TEXT_BYTES
+from tests.support.worst_ranges import FIELD_BYTES, REFUSED, WORST, Outcome
+from tests.support.worst_ranges import LENGTH as TEXT_BYTES
 
 LENGTH = 100
 NINES = "9" * 31
@@ -258,7 +258,7 @@ def looked_at(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 @pytest.mark.parametrize("header", [header for header, _ in WORST.values()], ids=WORST)
 def test_at_most_sixteen_elements_are_looked_at(header: str, looked_at: list[str]) -> None:
     asked(header, TEXT_BYTES)
-    assert len(looked_at) <= ranges.MOST_RANGES
+    assert len(looked_at) <= ranges.MAX_RANGES
 
 
 def test_too_many_elements_are_not_looked_at(looked_at: list[str]) -> None:
@@ -266,13 +266,13 @@ def test_too_many_elements_are_not_looked_at(looked_at: list[str]) -> None:
     assert looked_at == []
 
 
-@pytest.mark.parametrize("most_ranges", [1, 2, 15])
-def test_fewer_may_be_allowed(most_ranges: int) -> None:
-    allowed = ",".join(f"{n}-{n}" for n in range(most_ranges))
-    found = ranges.spans(f"bytes={allowed}", 100, most_ranges)
-    assert found == [(n, n + 1) for n in range(most_ranges)]
-    with pytest.raises(RangeNotSatisfiable, match=f"with one to {most_ranges} ranges"):
-        ranges.spans(f"bytes={allowed},50-50", 100, most_ranges)
+@pytest.mark.parametrize("max_ranges", [1, 2, 15])
+def test_fewer_may_be_allowed(max_ranges: int) -> None:
+    allowed = ",".join(f"{n}-{n}" for n in range(max_ranges))
+    found = ranges.spans(f"bytes={allowed}", 100, max_ranges)
+    assert found == [(n, n + 1) for n in range(max_ranges)]
+    with pytest.raises(RangeNotSatisfiable, match=f"with one to {max_ranges} ranges"):
+        ranges.spans(f"bytes={allowed},50-50", 100, max_ranges)
 
 
 def test_sixteen_elements_are_looked_at_once_each(looked_at: list[str]) -> None:
@@ -366,6 +366,6 @@ def test_any_text_has_an_outcome_within_the_representation(text: str, length: in
     for header in (text, f"bytes={text}"):
         outcome = asked(header, length)
         if isinstance(outcome, Sequence):
-            assert 1 <= len(outcome) <= ranges.MOST_RANGES
+            assert 1 <= len(outcome) <= ranges.MAX_RANGES
             assert all(0 <= start < stop <= length for start, stop in outcome)
             assert sum(stop - start for start, stop in outcome) <= length

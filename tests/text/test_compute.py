@@ -9,7 +9,7 @@ from sequence.errors import SumMismatch
 from sequence.text import adder, compute, doubling
 from sequence.text.layout import Layout, offset
 from sequence.text.span import Span
-from tests import oracle
+from tests.support import oracle
 
 pytestmark = pytest.mark.usefixtures("each_addition")
 

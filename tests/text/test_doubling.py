@@ -2,7 +2,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sequence.text import doubling
-from tests import oracle
+from tests.support import oracle
 
 
 def test_the_first_pairs_are_those_of_addition() -> None:

@@ -9,13 +9,13 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from sequence.text import doubling, facts
-from sequence.text.layout import MOST_N, digit_count
-from tests import oracle
+from sequence.text.layout import MAX_N, digit_count
+from tests.support import oracle
 
 TERMS = [term.decode().rstrip() for term in oracle.terms(3000)]
 
-numbers = st.integers(0, MOST_N)
-halves = st.integers(0, MOST_N // 2)
+numbers = st.integers(0, MAX_N)
+halves = st.integers(0, MAX_N // 2)
 moduli = st.integers(1, 2**128)
 
 Matrix = tuple[int, int, int, int]
@@ -102,13 +102,13 @@ def test_facts_are_those_that_others_have_published() -> None:
 
 
 def test_facts_of_the_last_term_are_the_same_by_another_method() -> None:
-    first, bits = binet(MOST_N, 60)
-    assert facts.first_digits(MOST_N, 60) == first
-    assert facts.bit_length(MOST_N) == bits
-    assert facts.last_digits(MOST_N, 60) == str(matrix_power(MOST_N, 10**60)[1]).zfill(60)
+    first, bits = binet(MAX_N, 60)
+    assert facts.first_digits(MAX_N, 60) == first
+    assert facts.bit_length(MAX_N) == bits
+    assert facts.last_digits(MAX_N, 60) == str(matrix_power(MAX_N, 10**60)[1]).zfill(60)
 
 
-@given(st.integers(1000, MOST_N), st.integers(1, 60))
+@given(st.integers(1000, MAX_N), st.integers(1, 60))
 def test_far_first_digits_and_bit_lengths_are_those_of_binet(n: int, count: int) -> None:
     first, bits = binet(n, count)
     assert facts.first_digits(n, count) == first
@@ -144,7 +144,7 @@ def test_fewer_first_digits_are_the_beginning_of_more(n: int, count: int) -> Non
     assert first[0] != "0" or n == 0
 
 
-@given(st.integers(200, MOST_N))
+@given(st.integers(200, MAX_N))
 def test_a_far_term_lies_between_the_powers_of_two_that_its_bit_length_says(n: int) -> None:
     first = int(facts.first_digits(n, 40))
     bits = facts.bit_length(n)
@@ -155,7 +155,7 @@ def test_a_far_term_lies_between_the_powers_of_two_that_its_bit_length_says(n: i
         assert gmpy2.log10(gmpy2.mpfr(first)) + exponent < bits * log10_2
 
 
-@pytest.mark.parametrize("n", [0, 1, 3, 200, 2999, 10**9, MOST_N])
+@pytest.mark.parametrize("n", [0, 1, 3, 200, 2999, 10**9, MAX_N])
 def test_bounds_that_disagree_are_made_again_with_more_digits(
     n: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -9,10 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sequence.text.format import FORMATS, Format
-from sequence.text.layout import MOST_N, digit_count
+from sequence.text.layout import MAX_N, digit_count
 from sequence.text.representation import Representation
 from sequence.text.span import Span
-from tests import oracle
+from tests.support import oracle
 
 TERMS = 1200
 
@@ -71,7 +71,7 @@ def test_an_excerpt_needs_no_more_text_than_its_own_bytes(
         assert representation.excerpt(Span(start, stop)).text.length <= stop - start
 
 
-@given(formats, st.integers(0, MOST_N - 1))
+@given(formats, st.integers(0, MAX_N - 1))
 def test_a_term_takes_its_digits_and_what_stands_beside_them(format: Format, n: int) -> None:
     beside = len(oracle.WRITTEN[format.name].format(n=n, value=""))
     assert format.offset(n + 1) - format.offset(n) == digit_count(n) + beside

@@ -18,7 +18,7 @@ from sequence.text.layout import (
     term_at,
 )
 from sequence.text.span import Span
-from tests import oracle
+from tests.support import oracle
 
 FAR = st.integers(min_value=2, max_value=10**18)
 

@@ -6,7 +6,7 @@ from django.core.management.base import CommandParser
 from django.core.management.commands import migrate
 from django.db import connections
 
-from sequence.index import sole_migrator
+from sequence.index.health import sole_migrator
 
 
 class Command(migrate.Command):

@@ -11,11 +11,12 @@ from typing import Any
 from django.apps import apps
 from django.core.management.base import CommandError
 
-from sequence import budget, conf
+from sequence import conf
 from sequence.management.sentences import StoreCommand
 from sequence.models import Segment
-from sequence.populate import missing, populate
-from sequence.upkeep import prepare
+from sequence.operations.populate import missing, populate
+from sequence.operations.reconcile import prepare
+from sequence.segments import budget
 
 STOPPED = "Stopped; what is stored stays. The same command goes on from here."
 STOPPED_WATCHING = "Stopped watching; the workers go on. The same command watches again."
@@ -53,7 +54,7 @@ class Command(StoreCommand):
         if distributed and not apps.is_installed("procrastinate.contrib.django"):
             raise CommandError("--distributed needs DATABASE_URL: workers find their work there.")
         # The progress says it better.
-        logging.getLogger("sequence.build").setLevel(logging.WARNING)
+        logging.getLogger("sequence.segments.build").setLevel(logging.WARNING)
         started = monotonic()
         try:
             built = self._populate(upto, workers, distributed)
@@ -63,7 +64,7 @@ class Command(StoreCommand):
         seconds = monotonic() - started
         terms = sum(segment.term_count for segment in built)
         length_bytes = sum(segment.length_bytes for segment in built)
-        stored = budget.most_terms(upto)
+        stored = budget.max_terms(upto)
         room = "" if stored == upto else f" There is no room for the other {upto - stored:,}."
         self.stdout.write(
             f"The first {stored:,} terms are stored: built {terms:,} terms, {length_bytes:,} bytes "
@@ -91,6 +92,6 @@ class Command(StoreCommand):
         # What it needs is installed only where there is a DATABASE_URL.
         from tqdm import tqdm
 
-        from sequence import distribute
+        from sequence.operations import distribute
 
         return distribute.populate(numbers, partial(tqdm.write, file=self._errors))

@@ -4,8 +4,8 @@ from argparse import ArgumentParser
 from typing import Any
 
 from sequence.management.sentences import StoreCommand
-from sequence.prune import prune, surplus
-from sequence.upkeep import prepare
+from sequence.operations.prune import prune, surplus
+from sequence.operations.reconcile import prepare
 
 
 class Command(StoreCommand):

@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from sequence import build, inventory
 from sequence.management.sentences import StoreCommand
 from sequence.models import is_time
+from sequence.segments import build, inventory
 
 ROW = "{:>8}  {:>13}  {:>13}  {:>15}  {:>15}  {:>20}  {}"
 

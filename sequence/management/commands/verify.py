@@ -7,11 +7,12 @@ from typing import Any
 
 from django.core.management.base import CommandError
 
-from sequence import build, index
-from sequence.failures import Failures
+from sequence.index import health
+from sequence.index.failures import Failures
 from sequence.management.sentences import StoreCommand
-from sequence.verify import Finding, faults, mend_faults, names, verify
-from sequence.verify import repair as mend
+from sequence.operations.verify import Finding, faults, mend_faults, names, verify
+from sequence.operations.verify import repair as mend
+from sequence.segments import build
 
 SHOWN = 5
 """How many foreign names are shown."""
@@ -56,7 +57,7 @@ class Command(StoreCommand):
         for finding in findings:
             self.stdout.write(f"{finding.name}: {finding.sentence}")
         if repair:
-            with self._failures.about(index.name()):
+            with self._failures.about(health.name()):
                 mend_faults()
         return findings
 

@@ -1,0 +1,1 @@
+"""The admin's accounts: original data, in a database of their own."""

@@ -1,0 +1,219 @@
+"""The admin's accounts, rights and sessions: original data, which nothing can build again.
+
+They lie in a database of their own, accounts.sqlite3, or in the PostgreSQL that has the index too.
+Nothing here replaces or repairs that file. The index, in which they once lay, may be deleted.
+"""
+
+import logging
+import shutil
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, contextmanager, suppress
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from django.apps import apps
+from django.contrib.auth import get_permission_codename, get_user_model
+from django.contrib.auth.models import Permission
+from django.contrib.contenttypes.models import ContentType
+from django.core.management import call_command
+from django.db import DEFAULT_DB_ALIAS, DatabaseError, IntegrityError, connections, transaction
+from django.db.models import Model
+
+from sequence import conf
+from sequence.index.sqlite import file
+
+log = logging.getLogger(__name__)
+
+DERIVED = ("sequence", "procrastinate")
+"""The apps whose tables are the index; those of the second are there if it is installed."""
+
+_ALIAS = "accounts"
+
+_HEADER = b"SQLite format 3\0\x10\x00\x02\x02\x00\x40\x20\x20"
+"""How every index begins: pages of 4 KiB, in WAL mode (SQLite's file format, section 1.3)."""
+
+
+def alias() -> str:
+    """Return the name of their database in DATABASES."""
+    return _ALIAS if _ALIAS in connections else DEFAULT_DB_ALIAS
+
+
+def failed(error: BaseException) -> bool:
+    """Return whether it is their own database that the error is of."""
+    return getattr(error.__cause__, "database", DEFAULT_DB_ALIAS) == _ALIAS
+
+
+def damaged(error: DatabaseError) -> bool:
+    """Return whether it says that their database is damaged."""
+    return failed(error) and file.is_damage(error)
+
+
+def sentence(error: Exception) -> str:
+    """Return what is wrong with their database, and the remedy."""
+    return (
+        f"The accounts cannot be used ({error}). The text is served without them. If "
+        f"{_ALIAS}.sqlite3 is damaged, stop the service, put the backup in its place or move it "
+        "away, and run manage.py createsuperuser to build it if there is no backup."
+    )
+
+
+def prepare() -> None:
+    """Build the tables and the permissions that are missing; take the accounts out of the index.
+
+    Raises OSError and DatabaseError, also if their database is damaged.
+    """
+    if alias() != _ALIAS:
+        return  # they come with those of the index
+    for path in conf.data_dir().glob("*.sqlite3*"):
+        with suppress(OSError):
+            path.chmod(0o600)
+    try:
+        if not _is_complete():
+            call_command("migrate", database=_ALIAS, verbosity=0, interactive=False)
+        _move_out_of_index()
+    finally:
+        connections[_ALIAS].close()
+
+
+def _models() -> list[type[Model]]:
+    found = apps.get_models(include_auto_created=True)
+    return [model for model in found if model._meta.app_label not in DERIVED]
+
+
+def _is_complete() -> bool:
+    """Return whether all tables are there, and the permissions of all models."""
+    try:
+        with connections[_ALIAS].cursor() as cursor:
+            for model in _models():
+                cursor.execute(f"SELECT 1 FROM {model._meta.db_table} LIMIT 0")  # noqa: S608
+        found = set(Permission.objects.values_list("content_type__app_label", "codename"))
+    except DatabaseError as error:
+        if file.kind(error) == sqlite3.SQLITE_ERROR:  # no such table
+            return False
+        raise
+    expected = {
+        (model._meta.app_label, codename)
+        for model in apps.get_models()
+        for codename in (
+            *(get_permission_codename(act, model._meta) for act in model._meta.default_permissions),
+            *(codename for codename, _ in model._meta.permissions),
+        )
+    }
+    return expected <= found
+
+
+def _move_out_of_index() -> None:
+    """Copy the accounts of an index that was built when it still had them; then remove them there.
+
+    A power cut in between copies them again, as long as there is no account.
+    """
+    path = file.path()
+    if not path.exists() or not path.stat().st_size:
+        return
+    tables = {model._meta.db_table for model in _models()}
+    index = connections[DEFAULT_DB_ALIAS]
+    try:
+        left = tables & set(index.introspection.table_names())
+    except DatabaseError as error:
+        # One that cannot be written to may have them too: so says SQLite of a damaged header.
+        if not (file.is_damage(error) or file.kind(error) == sqlite3.SQLITE_READONLY):
+            raise
+        left = tables  # perhaps
+    finally:
+        index.close()
+    if left and not get_user_model().objects.exists():
+        lost = _copy_from_index()
+        # The models may have more permissions than they had then.
+        call_command("migrate", database=_ALIAS, verbosity=0, interactive=False)
+        if lost:
+            file.set_aside()
+            return
+    with suppress(DatabaseError), index.cursor() as cursor:
+        # What is deleted is overwritten, so that no password's hash stays in the index.
+        cursor.execute("PRAGMA secure_delete = ON")
+        cursor.execute("PRAGMA foreign_keys = OFF")
+        for table in left:
+            cursor.execute(f"DROP TABLE IF EXISTS {table}")
+        if left:
+            cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    index.close()
+
+
+def _copy_from_index() -> dict[str, str]:
+    """Copy what can be read of them, in one transaction; log and return what cannot, and why."""
+    lost: dict[str, str] = {}
+    with (
+        connections[DEFAULT_DB_ALIAS].wrap_database_errors,
+        _legible_index() as path,
+        closing(sqlite3.connect(path)) as old,
+        transaction.atomic(_ALIAS),
+        connections[_ALIAS].cursor() as cursor,
+    ):
+        # The tables of a schema are read although others are damaged.
+        old.execute("PRAGMA writable_schema = ON")
+        names = {name for (name,) in _rows(old, "sqlite_master", ["name"], lost)}
+        models = [model for model in _models() if model._meta.db_table in names]
+        for model in models:
+            table = model._meta.db_table
+            columns = [str(field.column) for field in model._meta.local_concrete_fields]
+            values = ", ".join(["%s"] * len(columns))
+            cursor.execute(f"DELETE FROM {table}")  # noqa: S608
+            for row in _rows(old, table, columns, lost):
+                try:
+                    cursor.execute(
+                        f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({values})",  # noqa: S608
+                        row,
+                    )
+                except IntegrityError as error:
+                    lost[table] = str(error)
+        cursor.execute("PRAGMA foreign_key_check")
+        for table, row_id, *_ in cursor.fetchall():
+            cursor.execute(f"DELETE FROM {table} WHERE rowid = %s", [row_id])  # noqa: S608
+            lost.setdefault(table, "rows that belong to what was lost")
+    ContentType.objects.clear_cache()
+    if models:
+        log.info("The accounts have moved from %s into %s.sqlite3.", path.name, _ALIAS)
+    for table, why in lost.items():
+        log.error(
+            "Of %s in the damaged index not all could be read (%s); it is kept as %s.",
+            *(table, why, file.DAMAGED),
+        )
+    return lost
+
+
+def _rows(
+    old: sqlite3.Connection, table: str, columns: list[str], lost: dict[str, str]
+) -> list[tuple[Any, ...]]:
+    """Return the rows of the table up to what is damaged, from both ends; note that in `lost`."""
+    rows: dict[int, tuple[Any, ...]] = {}
+    for order in ("ASC", "DESC"):
+        query = f"SELECT rowid, {', '.join(columns)} FROM {table} ORDER BY rowid {order}"  # noqa: S608
+        try:
+            for row_id, *row in old.execute(query):
+                rows[row_id] = tuple(row)
+            break
+        except sqlite3.DatabaseError as error:
+            if not file.is_damage(error):
+                raise
+            lost[table] = str(error)
+    return list(rows.values())
+
+
+@contextmanager
+def _legible_index() -> Iterator[Path]:
+    """Give the index; if it does not begin as it must, a copy that does."""
+    path = file.path()
+    with path.open("rb") as opened:
+        if opened.read(len(_HEADER)) == _HEADER:
+            yield path
+            return
+    with TemporaryDirectory(dir=path.parent) as directory:
+        copy = Path(directory, path.name)
+        for end in ("", "-wal"):
+            with suppress(FileNotFoundError):
+                shutil.copyfile(f"{path}{end}", f"{copy}{end}")
+        with copy.open("r+b") as opened:
+            opened.write(_HEADER)
+        yield copy

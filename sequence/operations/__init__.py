@@ -1,0 +1,1 @@
+"""What operators run: populate, distribute, verify, prune, reconcile."""

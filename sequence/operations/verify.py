@@ -1,0 +1,210 @@
+"""Compares what is stored with arithmetic, and says where they differ."""
+
+from collections.abc import Generator, Iterator
+from contextlib import suppress
+from itertools import pairwise
+from typing import Any, NamedTuple, cast
+
+from django.db import DatabaseError
+from django.db.models import QuerySet
+
+from sequence import conf, models
+from sequence.background import each
+from sequence.index import health
+from sequence.models import Segment, Term
+from sequence.operations import reconcile
+from sequence.segments import build, inventory
+from sequence.store.checksum import BlockChecksums
+from sequence.store.store import LABEL, Segments
+from sequence.text import adder
+from sequence.text.compute import compute
+from sequence.text.layout import Planned, segment_name, segment_number, term_at
+from sequence.text.span import Span
+
+
+class Finding(NamedTuple):
+    """Something that is not as it must be."""
+
+    name: str
+    """The file that it is about, or whose rows."""
+    sentence: str
+
+
+class Verified(NamedTuple):
+    """A file that was looked at, whole, with its rows."""
+
+    name: str
+    length_bytes: int
+    findings: list[Finding]
+
+
+def faults() -> list[Finding]:
+    """Return what is wrong with the label, with the index, and with rows that are of no file."""
+    try:
+        found = [health.fault("integrity_check")] + [
+            f"It has {count:,} {what}."
+            for what, rows in _rows_of_nothing()
+            if (count := rows.count())
+        ]
+    except DatabaseError as error:
+        found = [health.said(error)]
+    findings = [Finding(health.name(), sentence) for sentence in found if sentence]
+    if sentence := build.label_fault():
+        findings.append(Finding(LABEL, sentence))
+    return findings
+
+
+def mend_faults() -> None:
+    """Mends those: makes the index anew where it is damaged, and removes such rows.
+
+    Also sweeps away what builders left behind that died. Raises OSError and DatabaseError.
+    """
+    health.restore("integrity_check")
+    with models.durable(), models.writing():
+        for _, rows in _rows_of_nothing():
+            models.delete(rows)
+    reconcile.sweep()
+
+
+def _rows_of_nothing() -> list[tuple[str, QuerySet[Any]]]:
+    possible = inventory.rows().values("number")
+    return [
+        ("segments that cannot be", inventory.strays()),
+        ("terms in segments that it does not have", Term.objects.exclude(segment__in=possible)),
+    ]
+
+
+def names() -> list[str]:
+    """All that there is to look at: the names of the files, and of those that rows tell of."""
+    numbers: list[int] = []
+    with suppress(DatabaseError):  # which is a fault
+        numbers += inventory.numbers()
+    of_rows = filter(conf.layout().is_name, map(segment_name, numbers))
+    return sorted({*build.store().names(), *of_rows})
+
+
+def verify(names: list[str], workers: int) -> Generator[Verified]:
+    """Looks at the files and their rows, `workers` files at once, in the order given.
+
+    Changes nothing.
+    """
+    for _, looking in each(verify_one, names, workers):
+        yield looking.result()
+
+
+def verify_one(name: str) -> Verified:
+    """Looks at one file and its rows."""
+    try:
+        findings = [Finding(name, sentence) for sentence in _wrong(name)]
+        length_bytes = build.store().length(name) or 0
+    except DatabaseError as error:
+        sentence, length_bytes = f"The index cannot be read about it: {health.said(error)}.", 0
+        findings = [Finding(name, sentence)]
+    except OSError as error:
+        findings, length_bytes = [Finding(name, f"It cannot be read: {error}.")], 0
+    return Verified(name, length_bytes, findings)
+
+
+def repair(name: str) -> None:
+    """Mends what was found about the file: a segment is made again, all else is removed.
+
+    Raises OSError and DatabaseError where that cannot be written.
+    """
+    number, store = _number(name), build.store()
+    if conf.layout().planned(number).term_count and (
+        store.length(name) is not None or build.stored(number) or name in store.names()
+    ):
+        build.mend(number)
+    else:
+        # Nothing says that there should be a file, but for a row that is wrong.
+        models.remove(Segment.objects.filter(number=number))
+        with store.sole_builder(name):
+            store.remove(name)
+
+
+def _number(name: str) -> int:
+    """The number in the name of a segment of the store's own."""
+    return cast("int", segment_number(name))
+
+
+def _wrong(name: str) -> Iterator[str]:
+    """What is wrong with a file and its rows."""
+    number = _number(name)
+    # What a builder has not finished, be it at work or dead, nobody reads either.
+    if build.store().is_being_made(name) and not Segment.objects.filter(number=number).exists():
+        return
+    planned = conf.layout().stored(number, build.store().length(name))
+    if planned.term_count:
+        yield from _wrong_segment(planned)
+    else:
+        yield "There is no segment of that number: its place lies within one long term."
+
+
+def _wrong_segment(planned: Planned) -> Iterator[str]:
+    """What is wrong with a segment's rows and with its file."""
+    rows = Segment.objects.filter(number=planned.number)
+    checksums = BlockChecksums()
+    wrong_bytes = list(_wrong_bytes(planned, checksums))
+    if not rows.exists():
+        yield "The index has no row for it."
+    else:
+        for row in rows:
+            yield from row.faults(planned)
+            if models.as_bytes(row.block_checksums) != checksums.digest():
+                yield "The index has other checksums than its bytes must have."
+        yield from _wrong_terms(planned)
+    yield from wrong_bytes
+
+
+def _wrong_terms(planned: Planned) -> Iterator[str]:
+    """The first of its terms whose row is wrong or missing, or how many rows are too many."""
+    number, terms = planned.number, planned.terms
+    positions = adder.positions(terms)
+    places = enumerate(pairwise(positions), terms.start)
+    expected = ((n, number, start, stop - start - 1) for n, (start, stop) in places)
+    among = Term.objects.filter(n__gte=terms.start, n__lt=terms.stop).order_by("n")
+    # All at once, as the positions are: a cursor left open would outlive its connection.
+    rows = iter(among.values_list("n", "segment_id", "position", "digits"))
+    for wanted in expected:
+        found = next(rows, None)
+        if found != wanted:
+            yield f"The index has term {wanted[0]:,} as {found}; it must be {wanted}."
+            return
+    others = Term.objects.filter(segment=number).exclude(n__gte=terms.start, n__lt=terms.stop)
+    if surplus := others.count():
+        yield f"The index has {surplus:,} terms in it that are not its own."
+
+
+def _wrong_bytes(planned: Planned, checksums: BlockChecksums) -> Iterator[str]:
+    """The first byte that is wrong or missing in each copy of the file.
+
+    `checksums` get those it must have.
+    """
+    copies, wrong = build.store().copies(planned.name), set()
+    position = 0
+    for piece in compute(planned.terms):
+        checksums.update(piece)
+        span, expected = Span(position, position + len(piece)), bytes(piece)
+        position = span.stop
+        for copy in copies:
+            if copy not in wrong and (stored := copy.part(planned.name, span)) != expected:
+                wrong.add(copy)
+                byte = span.start + _first_difference(stored, expected)
+                what = "is wrong" if byte < span.start + len(stored) else "is not there"
+                term = term_at(planned.start_offset + byte)
+                yield f"Byte {byte:,}, of term {term:,}, {what}{_where(copy)}."
+    for copy in copies:
+        surplus = (copy.length(planned.name) or 0) - position
+        if copy not in wrong and surplus:
+            yield f"The file has {surplus:,} bytes too many{_where(copy)}."
+
+
+def _where(copy: Segments) -> str:
+    """Where the copy is, unless there is but one place for it."""
+    return "" if copy is build.store() else f" in {copy}"
+
+
+def _first_difference(found: bytes, expected: bytes) -> int:
+    """Where the two differ first."""
+    pairs = enumerate(zip(found, expected, strict=False))
+    return next((at for at, (a, b) in pairs if a != b), min(len(found), len(expected)))

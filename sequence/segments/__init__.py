@@ -1,0 +1,1 @@
+"""A segment's life: budget, build (single flight), read (read repair), stream."""

@@ -1,0 +1,135 @@
+"""Streams a representation from stored segments, computing what is missing."""
+
+from collections.abc import Callable, Generator, Iterable, Iterator
+from concurrent.futures import Future
+from threading import BoundedSemaphore
+from typing import TypeVar
+
+from sequence import conf
+from sequence.coding.coding import Coding
+from sequence.errors import BodyShort
+from sequence.index import counters
+from sequence.models import Segment
+from sequence.segments import budget, build, pace, read
+from sequence.store.pieces import Piece
+from sequence.store.store import CHUNK_BYTES
+from sequence.text.compute import compute_bytes
+from sequence.text.representation import Excerpt, Representation
+from sequence.text.span import Span
+
+Given = TypeVar("Given", bytes, Piece)
+Read = Callable[[Segment, Span, int], Iterator[Given]]
+"""What gives the bytes of a segment's span, after so many of its stream: `healing.read`, say."""
+
+MAX_STORING = 8
+"""How many segments of a stream may be on their way to the disk: more would still be written when
+its client is long gone."""
+
+
+MAX_WAITING = 4
+"""How many streams of a process may wait for the disk at once: each holds one of few threads."""
+
+_waiting = BoundedSemaphore(MAX_WAITING)
+
+
+def primed(pieces: Iterator[Piece]) -> Generator[Piece]:
+    """The pieces, the first of them taken at once, so that its faults come before a response."""
+    ready = [next(pieces, b"")]
+
+    def all_pieces() -> Generator[Piece]:
+        # Taken out of the list: a slow reader's stream would keep it to its end.
+        yield ready.pop()
+        yield from pieces
+
+    return all_pieces()
+
+
+def pieces(representation: Representation, body: Iterable[bytes | Span]) -> Iterator[Piece]:
+    """The literal bytes and the spans of the representation, one after another, in pieces.
+
+    Exactly as many bytes as were asked for: raises BodyShort or SumMismatch rather than end early.
+    """
+    return _body(representation, body, read.pieces)
+
+
+def stream(representation: Representation, body: Iterable[bytes | Span]) -> Iterator[bytes]:
+    """The same in bytes."""
+    return _body(representation, body, read.read)
+
+
+def _body(
+    representation: Representation, body: Iterable[bytes | Span], source: Read[Given]
+) -> Iterator[Given | bytes]:
+    for part in body:
+        if isinstance(part, Span):
+            yield from _excerpt(representation, part, source)
+        else:
+            yield part
+
+
+def encoded(representation: Representation, coding: Coding) -> Iterator[bytes]:
+    """The whole representation in the coding, in chunks, encoded as they are taken.
+
+    Raises what `stream` raises.
+    """
+    coder = coding.coder(representation)
+    whole = Span(0, representation.length)
+    yield from filter(None, map(coder.pack, stream(representation, [whole])))
+    yield coder.finish()
+
+
+def _excerpt(
+    representation: Representation, span: Span, source: Read[Given]
+) -> Iterator[Given | bytes]:
+    excerpt = representation.excerpt(span)
+    left = span.length
+    for piece in _rendered(excerpt, source):
+        left -= len(piece)
+        yield piece
+    # A body that merely ended early would be taken for a whole one on a connection that lives on.
+    if left:
+        raise BodyShort(span.length, span.length - left)
+
+
+def _rendered(excerpt: Excerpt, source: Read[Given]) -> Iterator[Given | bytes]:
+    if excerpt.format.is_text:
+        return _text(excerpt.text, excerpt.terms, source)
+    return excerpt.render(_text(excerpt.text, excerpt.terms, read.read))
+
+
+def _text(span: Span, terms: Span, source: Read[Given]) -> Iterator[Given | bytes]:
+    """The bytes of the text, of these terms: stored ones as `source` gives them, others computed.
+
+    No client waits for the disk: what can be stored is stored meanwhile, unless that falls behind.
+    """
+    if not span.length:
+        return
+    plan = conf.layout()
+    storing: list[Future[Segment | None]] = []
+    for number in plan.numbers(terms):
+        planned = plan.planned(number)
+        part = span.within(planned.span)
+        if not budget.keeps(number):
+            # In one go, as no pair of terms must then be found anew.
+            yield from compute_bytes(Span(part.start, span.stop), CHUNK_BYTES)
+            return
+        if segment := read.found(number, last=min(terms.stop, planned.terms.stop) - 1):
+            counters.note(number, served=1)
+            yield from source(segment, part.less(segment.start_offset), part.start - span.start)
+        else:
+            _store(number, storing)
+            yield from pace.computing(number).timed(compute_bytes(part, CHUNK_BYTES))
+
+
+def _store(number: int, storing: list[Future[Segment | None]]) -> None:
+    """Has the segment stored, unless that takes long and too many are being stored already."""
+    while storing and storing[0].done():
+        storing.pop(0)
+    if len(storing) == MAX_STORING:
+        if build.store().slow or not _waiting.acquire(blocking=False):
+            return
+        try:
+            storing.pop(0).result()
+        finally:
+            _waiting.release()
+    storing.append(build.soon(number))

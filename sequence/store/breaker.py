@@ -1,0 +1,66 @@
+"""A circuit breaker: after a failure nobody waits for a server that is down."""
+
+from collections.abc import Callable
+from threading import Lock, Thread
+from time import monotonic
+
+MIN_PAUSE_S = 2.0
+COST_FACTOR = 4
+"""A pause is so many times as long as the failure took: at most a fifth of all time is lost."""
+MAX_PAUSE_S = 60.0
+
+
+class CircuitBreaker:
+    """Closed while calls succeed; open from a failure on, until a probe of the server succeeds.
+
+    While it is open callers fail at once. After a pause, which grows with what the failure cost,
+    one probe runs in a thread of its own, for which no caller waits.
+    """
+
+    def __init__(self) -> None:
+        self._changing = Lock()
+        self._probe_at: float | None = None
+
+    @property
+    def is_open(self) -> bool:
+        """Whether callers are to fail at once."""
+        return self._probe_at is not None
+
+    def open(self, cost_s: float = 0.0) -> None:
+        """Have callers fail at once, after a failure that took so many seconds."""
+        pause_s = min(max(COST_FACTOR * cost_s, MIN_PAUSE_S), MAX_PAUSE_S)
+        with self._changing:
+            self._probe_at = monotonic() + pause_s
+
+    def close(self) -> None:
+        """Let callers through again."""
+        with self._changing:
+            self._probe_at = None
+
+    def admit_or_probe(self, probe: Callable[[], object]) -> bool:
+        """Return whether a call may be made; if not, run the probe once the pause is over.
+
+        `probe` returns if the server answers and raises an Exception if it does not.
+        """
+        with self._changing:
+            if self._probe_at is None:
+                return True
+            due = monotonic() >= self._probe_at
+            if due:
+                # One probe at a time; if its thread is lost, as by a fork, another one follows.
+                self._probe_at = monotonic() + MAX_PAUSE_S
+        if due:
+            try:
+                Thread(target=self._run, args=(probe,), name="probe", daemon=True).start()
+            except RuntimeError:  # no thread can be started now
+                self.open()
+        return False
+
+    def _run(self, probe: Callable[[], object]) -> None:
+        began = monotonic()
+        try:
+            probe()
+        except Exception:
+            self.open(monotonic() - began)
+        else:
+            self.close()

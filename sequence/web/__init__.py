@@ -1,0 +1,1 @@
+"""What clients see: responses, pages, plots, term facts, metrics, the OpenAPI document."""

@@ -1,0 +1,191 @@
+"""Rows are asked for once a second at most, and forgotten by all that changes them."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from django.db import DatabaseError
+from pytest_django import DjangoAssertNumQueries
+from pytest_django.fixtures import Settings
+
+from sequence import conf, models
+from sequence.index import health
+from sequence.models import RowCache, Segment, Term
+from sequence.operations import prune, verify
+from sequence.segments import build, read
+from sequence.segments.stream import stream
+from sequence.text.format import FORMATS
+from sequence.text.layout import offset, segment_name
+from sequence.text.representation import Representation
+from sequence.text.span import Span
+from tests.conftest import idle
+from tests.support import oracle
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def text(start: int, stop: int) -> bytes:
+    window = Representation(FORMATS["text"], Span(start, stop))
+    return b"".join(stream(window, [Span(0, window.length)]))
+
+
+@pytest.fixture(autouse=True)
+def clock(data_dir: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """The time by which rows are forgotten, which stands still."""
+    settings.FIBO_SEGMENT_BYTES = 64 * 1024
+    seconds = [0.0]
+    monkeypatch.setattr(models, "monotonic", lambda: seconds[0])
+    models.cache.forget()
+    return seconds
+
+
+@pytest.fixture
+def stored() -> Segment:
+    """A segment that is stored, and its row remembered."""
+    build.build(0)
+    found = read.found(0, last=0)
+    assert found
+    assert read.found(0, last=0) is found
+    return found
+
+
+def test_the_rows_of_a_segment_are_asked_for_once(
+    stored: Segment, django_assert_num_queries: DjangoAssertNumQueries
+) -> None:
+    with django_assert_num_queries(0):
+        for start in range(0, 500, 50):
+            assert text(start, start + 10) == oracle.text(start, start + 10)
+    models.cache.forget()
+    # The segment's, and that of the term that the first answer ends with.
+    with django_assert_num_queries(2):
+        for start in range(0, 500, 50):
+            assert text(start, start + 10) == oracle.text(start, start + 10)
+
+
+def pruned() -> None:
+    list(prune.prune([prune.Surplus(segment_name(0), 1)]))
+
+
+CHANGES: dict[str, tuple[Callable[[], object], bool]] = {
+    "another segment is built": (lambda: build.build(1), True),
+    "it is built again": (lambda: build.make(0), True),
+    "it is repaired": (lambda: build.mend(0), True),
+    "verify repairs it": (lambda: verify.repair(segment_name(0)), True),
+    "its rows are removed": (lambda: models.remove(Segment.objects.all()), False),
+    "it is pruned": (pruned, False),
+    "the tables are made": (health._migrate, True),
+}
+"""What changes rows, and whether the segment is stored afterwards."""
+
+
+@pytest.mark.parametrize(("change", "is_stored"), CHANGES.values(), ids=CHANGES)
+def test_what_changes_rows_forgets_them(
+    stored: Segment, change: Callable[[], object], is_stored: bool
+) -> None:
+    change()
+    assert not models.cache.rows()
+    found = read.found(0, last=0)
+    assert found is not stored
+    assert (found is not None) == is_stored
+
+
+@pytest.mark.parametrize("file", ["gone", "empty", "cut", "another", "a link", "a directory"])
+def test_what_another_process_does_to_the_file_is_found_when_it_is_read(
+    stored: Segment, data_dir: Path, events: list[object], file: str
+) -> None:
+    path = data_dir / "segments" / stored.name
+    content = path.read_bytes()
+    path.unlink()
+    if file in ("empty", "cut", "another"):
+        path.write_bytes({"empty": b"", "cut": content[:99], "another": content[::-1]}[file])
+    elif file == "a link":
+        path.symlink_to("elsewhere")
+    elif file == "a directory":
+        path.mkdir()
+    assert text(90, 100) == oracle.text(90, 100)
+    assert len(events) == 1
+    idle()
+    assert path.read_bytes() == content
+
+
+def test_a_longer_file_of_a_greater_maximum_is_as_right(
+    stored: Segment, settings: Settings, events: list[object]
+) -> None:
+    """Another process, with the new settings, may build it while this one remembers the row."""
+    settings.FIBO_MAX_SN = 300
+    models.remove(Segment.objects.all())
+    build.store().remove(stored.name)
+    build.build(0)
+    assert read.found(0, last=299)
+    remembered = dict(models.cache.rows())
+    settings.FIBO_MAX_SN = conf.MAX_SN
+    longer = build.build(0)
+    assert longer.length_bytes > next(iter(remembered)).length_bytes
+    settings.FIBO_MAX_SN = 300
+    models.cache.rows().update(remembered)
+    assert text(290, 300) == oracle.text(290, 300)
+    assert not events
+
+
+def test_what_others_delete_is_believed_for_a_second(stored: Segment, clock: list[float]) -> None:
+    Segment.objects.all().delete()
+    clock[0] += 0.99 * RowCache.TIME_TO_LIVE_S
+    assert read.found(0, last=0) is stored
+    clock[0] += 0.01 * RowCache.TIME_TO_LIVE_S
+    assert read.found(0, last=0) is None
+
+
+def test_what_is_forgotten_while_it_is_asked_for_is_not_remembered(
+    stored: Segment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    models.cache.forget()
+    asked = build.stored
+
+    def slow(number: int) -> Segment | None:
+        found = asked(number)
+        models.remove(Segment.objects.all())
+        return found
+
+    monkeypatch.setattr(build, "stored", slow)
+    assert read.found(0, last=0) == stored
+    assert not models.cache.rows()
+
+
+def test_what_is_not_stored_is_asked_for_each_time(
+    django_assert_num_queries: DjangoAssertNumQueries,
+) -> None:
+    for _ in range(2):
+        with django_assert_num_queries(2):
+            assert read.found(0, last=0) is None
+
+
+def test_an_index_that_fails_is_not_remembered(
+    stored: Segment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(_: object) -> None:
+        raise DatabaseError("is locked")
+
+    models.cache.forget()
+    with monkeypatch.context() as broken:
+        broken.setattr(build, "stored", fail)
+        assert read.found(0, last=0) is None
+    assert read.found(0, last=0) == stored
+
+
+def test_so_many_rows_are_remembered_at_most(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(RowCache, "MAX_ROWS", 3)
+    for number in range(8):
+        build.build(number)
+    for number in range(8):
+        assert read.found(number, last=conf.layout().planned(number).first_term)
+        assert len(models.cache.rows()) <= 3
+
+
+def test_a_term_that_ends_elsewhere_is_found_with_the_row_of_its_segment(
+    stored: Segment, clock: list[float]
+) -> None:
+    Term.objects.filter(n=99).update(digits=99)
+    clock[0] += RowCache.TIME_TO_LIVE_S
+    assert text(90, 100) == oracle.text(90, 100)
+    idle()
+    assert models.stored_stop_offset(99) == offset(100)

@@ -1,0 +1,255 @@
+"""Hosts that share an object store give the right bytes, whatever becomes of it or of copies."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.test import Client
+from pytest_django.fixtures import Settings
+
+from sequence import conf, models
+from sequence.models import Segment
+from sequence.operations import prune, reconcile, verify
+from sequence.segments import budget, build, pace
+from sequence.store import bucket
+from sequence.store.checksum import BLOCK_BYTES
+from sequence.text.layout import offset, segment_name
+from sequence.text.span import Span
+from tests.conftest import idle
+from tests.support import oracle
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+TERMS = 4000
+"""1.7 MB of text, in 3 segments of some blocks each."""
+NAMES = [segment_name(number) for number in range(3)]
+
+
+@pytest.fixture(autouse=True)
+def bucket_of_hosts(
+    data_dir: Path, settings: Settings, s3: Any, endpoint_url: str, bucket_name: str
+) -> None:
+    """An object store that the settings name."""
+    settings.FIBO_SEGMENT_BYTES = 700_000
+    settings.FIBO_OBJECT_STORE = conf.ObjectStore(bucket_name, "segments")
+    options = {
+        "bucket_name": bucket_name,
+        "location": "segments",
+        "endpoint_url": endpoint_url,
+        "access_key": "testing",
+        "secret_key": "testing",
+        "region_name": "us-east-1",
+    }
+    backend = {"BACKEND": "storages.backends.s3.S3Storage", "OPTIONS": options}
+    settings.STORAGES = settings.STORAGES | {"segments": backend}
+
+
+def remote() -> bucket.SegmentBucket:
+    """What the host keeps beyond itself."""
+    found = build.store().copies("none")[0]
+    assert isinstance(found, bucket.SegmentBucket)
+    return found
+
+
+def ask(client: Client, sn: int = TERMS, **headers: Any) -> bytes:
+    answer = client.get(f"/?sn={sn}", **headers)
+    assert answer.status_code == 200
+    content = answer.getvalue()
+    idle()
+    return content
+
+
+def other_host(settings: Settings, path: Path) -> None:
+    """From here on the settings are those of a host whose directory is still empty."""
+    path.mkdir()
+    settings.FIBO_DATA_DIR = path
+
+
+def copies() -> list[str]:
+    return sorted(build.store().near.names())
+
+
+def fetching_wins(monkeypatch: pytest.MonkeyPatch, wins: bool) -> None:
+    monkeypatch.setattr(pace, "is_fetched", lambda _: wins)
+
+
+def test_what_is_missing_is_computed_and_then_in_the_bucket_and_copied(client: Client) -> None:
+    assert ask(client) == oracle.text(0, TERMS)
+    assert (sorted(remote().names()), copies()) == (NAMES, NAMES)
+    assert [segment.name for segment in Segment.objects.all()] == NAMES
+    assert verified() == []
+
+
+@pytest.mark.parametrize("wins", [True, False], ids=["fetched", "computed"])
+def test_another_host_answers_the_same_and_copies_what_it_lacks(
+    client: Client,
+    settings: Settings,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    wins: bool,
+) -> None:
+    first = client.get(f"/?sn={TERMS}")
+    assert first.getvalue() == oracle.text(0, TERMS)
+    idle()
+    objects = [remote().length(name) for name in NAMES]
+    other_host(settings, tmp_path / "other")
+    fetching_wins(monkeypatch, wins)
+    second = client.get(f"/?sn={TERMS}")
+    assert second.getvalue() == oracle.text(0, TERMS)
+    assert second.headers["ETag"] == first.headers["ETag"]
+    idle()
+    assert copies() == NAMES
+    assert [remote().length(name) for name in NAMES] == objects
+    assert verified() == []
+
+
+def test_of_what_lies_elsewhere_only_the_blocks_of_the_span_are_fetched(
+    client: Client, settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ask(client)
+    fetching_wins(monkeypatch, True)
+    monkeypatch.setattr(budget, "is_copied", lambda _: False)
+    other_host(settings, tmp_path / "other")
+    fetched = []
+    remote()._client.meta.events.register(
+        "before-call.s3.GetObject", lambda params, **_: fetched.append(params["headers"]["Range"])
+    )
+    assert client.get("/?start=1800&sn=1").getvalue() == oracle.text(1800, 1801)
+    block = offset(1800) // BLOCK_BYTES * BLOCK_BYTES
+    assert fetched == [f"bytes={block}-{block + BLOCK_BYTES - 1}"]
+
+
+def test_what_finds_no_room_on_the_host_is_in_the_bucket_all_the_same(
+    client: Client, settings: Settings
+) -> None:
+    settings.FIBO_STORE_BYTES = budget.INDEX_BYTES + 48 * TERMS + 800_000
+    assert ask(client) == oracle.text(0, TERMS)
+    assert (sorted(remote().names()), copies()) == (NAMES, NAMES[:1])
+    assert ask(client) == oracle.text(0, TERMS)
+    assert copies() == NAMES[:1]
+
+
+def test_a_lowered_budget_costs_only_copies(client: Client, settings: Settings) -> None:
+    ask(client)
+    settings.FIBO_STORE_BYTES = budget.INDEX_BYTES + 48 * TERMS + 800_000
+    found = prune.surplus()
+    assert [each.name for each in found] == NAMES[1:]
+    assert list(prune.prune(found)) == found
+    assert (sorted(remote().names()), copies()) == (NAMES, NAMES[:1])
+    assert Segment.objects.count() == 3
+    assert prune.surplus() == []
+
+
+@pytest.mark.parametrize("wins", [True, False], ids=["fetching", "computing"])
+def test_answers_go_on_without_the_object_store(
+    client: Client, monkeypatch: pytest.MonkeyPatch, wins: bool, s3: Any, events: list[object]
+) -> None:
+    ask(client, 2000)
+    build.store().near.remove(NAMES[0])
+    fetching_wins(monkeypatch, wins)
+    with monkeypatch.context() as outage:
+        outage.setattr(remote(), "_client", Broken())
+        assert ask(client) == oracle.text(0, TERMS)
+        # To compute a copy takes nobody else.
+        assert copies() == ([] if wins else NAMES[:1])
+        assert Segment.objects.count() < 3
+    monkeypatch.setattr(bucket, "OUTAGE_S", 0)
+    assert ask(client) == oracle.text(0, TERMS)
+    assert ask(client) == oracle.text(0, TERMS)
+    assert (sorted(remote().names()), copies()) == (NAMES, NAMES)
+    assert events == []
+    assert verified() == []
+
+
+class Broken:
+    """A client that reaches nobody."""
+
+    def __getattr__(self, name: str) -> Any:
+        raise ConnectionRefusedError(name)
+
+
+def flip(content: bytes) -> bytes:
+    return content[:300_000] + bytes([content[300_000] ^ 1]) + content[300_001:]
+
+
+def test_an_object_that_changed_is_found_when_it_is_read_and_mended(
+    client: Client, monkeypatch: pytest.MonkeyPatch, events: list[object]
+) -> None:
+    ask(client)
+    fetching_wins(monkeypatch, True)
+    damage(NAMES[1])
+    build.store().near.remove(NAMES[1])
+    with monkeypatch.context() as context:
+        context.setattr(budget, "is_copied", lambda _: False)
+        assert ask(client) == oracle.text(0, TERMS)
+    assert len(events) >= 1
+    assert ask(client) == oracle.text(0, TERMS)
+    assert verified() == []
+
+
+def damage(name: str) -> None:
+    """Changes a bit of the object."""
+    length = remote().length(name)
+    assert length
+    changed = flip(remote().part(name, Span(0, length)))
+    remote().remove(name)
+    remote().publish(name, [changed])
+
+
+def test_a_copy_that_changed_is_made_again_and_the_object_stays(
+    client: Client, data_dir: Path, events: list[object]
+) -> None:
+    ask(client)
+    path = data_dir / "segments" / NAMES[1]
+    path.write_bytes(flip(path.read_bytes()))
+    changed_at = head(NAMES[1])["LastModified"]
+    assert ask(client) == oracle.text(0, TERMS)
+    assert len(events) == 1
+    assert head(NAMES[1])["LastModified"] == changed_at
+    assert ask(client) == oracle.text(0, TERMS)
+    assert copies() == NAMES
+    assert verified() == []
+
+
+def head(name: str) -> Any:
+    place = conf.object_store()
+    assert place
+    return remote()._client.head_object(Bucket=place.bucket, Key=f"segments/{name}")
+
+
+def verified() -> list[str]:
+    """What is wrong with all that is stored."""
+    found = [each.sentence for each in verify.faults()]
+    for each in verify.verify(verify.names(), 2):
+        found += [f"{each.name}: {finding.sentence}" for finding in each.findings]
+    return found
+
+
+def test_verify_looks_at_objects_and_copies_and_repair_mends_both(
+    client: Client, data_dir: Path
+) -> None:
+    ask(client)
+    damage(NAMES[0])
+    path = data_dir / "segments" / NAMES[1]
+    path.write_bytes(flip(path.read_bytes()))
+    remote().remove(NAMES[2])
+    found = verified()
+    assert [sentence.partition(":")[0] for sentence in found] == NAMES
+    assert f"is wrong in {remote()}." in found[0]
+    assert f"is wrong in {data_dir / 'segments'}." in found[1]
+    assert "Byte 0, of term" in found[2]
+    assert f"is not there in {remote()}." in found[2]
+    for name in NAMES:
+        verify.repair(name)
+    assert verified() == []
+    assert (sorted(remote().names()), copies()) == (NAMES, NAMES)
+
+
+def test_rows_that_are_lost_are_made_again_from_the_objects(client: Client) -> None:
+    ask(client)
+    models.remove(Segment.objects.all())
+    changed_at = [head(name)["LastModified"] for name in NAMES]
+    reconcile.take_in()
+    assert Segment.objects.count() == 3
+    assert [head(name)["LastModified"] for name in NAMES] == changed_at
+    assert verified() == []
