@@ -1,40 +1,30 @@
 """A store of each test's own, and real servers."""
 
 import os
-import signal
-import socket
 import subprocess
-import sys
 import tempfile
-import zlib
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager, suppress
-from http.client import HTTPConnection, HTTPResponse
+from contextlib import ExitStack, suppress
 from itertools import count
 from pathlib import Path
-from time import monotonic, sleep
 from typing import Any
 from uuid import uuid4
 
 import hypothesis
 import pytest
-import zstandard
 from pytest_django.fixtures import Settings
 
+from tests.support.objects import s3_client
+from tests.support.processes import accept_interrupts, free_port
+from tests.support.servers import Server, served
+from tests.support.waiting import idle
 from tools.cluster.postgres import Postgres
 
 hypothesis.settings.register_profile("fibo", deadline=None)
 hypothesis.settings.load_profile("fibo")
 
-ROOT = Path(__file__).resolve().parent.parent
 
-# A shell without job control has what it starts in the background ignore these, and processes
-# inherit that: an interrupt that a test sends would be lost.
-for _number in (signal.SIGINT, signal.SIGQUIT):
-    if signal.getsignal(_number) == signal.SIG_IGN:
-        signal.signal(_number, signal.SIG_DFL)
-if signal.getsignal(signal.SIGINT) == signal.SIG_DFL:
-    signal.signal(signal.SIGINT, signal.default_int_handler)
+accept_interrupts()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Function]) -> None:
@@ -94,41 +84,6 @@ def events() -> Iterator[list[object]]:
     read.healed.disconnect(note)
 
 
-def decoded(body: bytes, coding: str | None) -> bytes:
-    """The body without its content coding: of exactly one gzip member, or one zstd frame."""
-    if coding in (None, "identity"):
-        return body
-    decoder: Any = zlib.decompressobj(31)
-    if coding == "zstd":
-        # RFC 9659: a window of more than 8 MB is not for HTTP.
-        decoder = zstandard.ZstdDecompressor(max_window_size=8 << 20).decompressobj()
-    content: bytes = decoder.decompress(body)
-    assert decoder.eof, f"the {coding} does not end"
-    assert not decoder.unused_data, f"something follows the {coding}"
-    return content
-
-
-def idle() -> None:
-    """Waits until nothing is being made in the background."""
-    from sequence.index import health
-    from sequence.operations import populate
-    from sequence.segments import build
-
-    for background in (populate.populating, build.builders, health.restorers):
-        # What is being made may have more made.
-        while futures := list(background._under_way.values()):
-            for future in futures:
-                future.exception(60)
-
-
-def soon(expected: float, found: Callable[[], float]) -> None:
-    """Waits until what is found is what is expected: some things are done after an answer."""
-    deadline = monotonic() + 30
-    while found() != expected and monotonic() < deadline:
-        sleep(0.01)
-    assert found() == expected
-
-
 @pytest.fixture
 def own_index(data_dir: Path, transactional_db: None) -> Iterator[Path]:
     """An index of this test's own, where the service has it, for all threads."""
@@ -143,119 +98,6 @@ def own_index(data_dir: Path, transactional_db: None) -> Iterator[Path]:
     idle()
     connection.close()
     connection.settings_dict["NAME"] = kept
-
-
-def replace_index(path: Path, content: bytes | None) -> None:
-    """Makes the content the index, or takes it away, without any log of changes."""
-    from django.db import connection
-
-    idle()
-    connection.close()
-    for beside in path.parent.glob("*.sqlite3*"):
-        beside.unlink()
-    if content is not None:
-        path.write_bytes(content)
-
-
-def manage(data_dir: Path, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
-    """What `manage.py` printed and returned, as a process of its own."""
-    return run([sys.executable, "manage.py", *arguments], data_dir, **variables)
-
-
-def run(command: list[str], data_dir: Path, **variables: str) -> subprocess.CompletedProcess[str]:
-    """What a command that uses this data directory printed and returned."""
-    return subprocess.run(
-        command,
-        cwd=ROOT,
-        env=environment(data_dir, **variables),
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-
-
-def environment(data_dir: Path, **variables: str) -> dict[str, str]:
-    """The environment of a process that uses the real settings and this data directory."""
-    from tests.settings import OURS
-
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(OURS)}
-    return kept | {"FIBO_DATA_DIR": str(data_dir)} | variables
-
-
-class Server:
-    """A gunicorn on a free loopback port, as `make serve` starts it."""
-
-    config = "fibosite/gunicorn.conf.py"
-
-    def __init__(self, data_dir: Path, *before: str, **variables: str) -> None:
-        """`before` begins its command."""
-        self.data_dir = data_dir
-        # Beside the directory, which may be full, or read-only.
-        self.log = data_dir.with_name(f"{data_dir.name}.log")
-        with (
-            socket.create_server(("127.0.0.1", 0), backlog=1024) as listener,
-            self.log.open("w") as log,
-        ):
-            self.port = listener.getsockname()[1]
-            self.process = subprocess.Popen(
-                [
-                    *before,
-                    *(sys.executable, "-m", "gunicorn", f"--config={self.config}"),
-                    f"--bind=fd://{listener.fileno()}",
-                ],
-                cwd=ROOT,
-                env=environment(data_dir, **variables),
-                pass_fds=[listener.fileno()],
-                stderr=log,
-            )
-
-    def connect(self) -> HTTPConnection:
-        """A new connection."""
-        return HTTPConnection("127.0.0.1", self.port, timeout=120)
-
-    @contextmanager
-    def asked(self, target: str, method: str = "GET", **headers: str) -> Iterator[HTTPResponse]:
-        """The answer, its body still to be read; the connection is closed at the end."""
-        connection = self.connect()
-        try:
-            named = {name.replace("_", "-"): value for name, value in headers.items()}
-            connection.request(method, target, headers=named)
-            with connection.getresponse() as response:
-                yield response
-        finally:
-            connection.close()
-
-    def get(
-        self, target: str, method: str = "GET", **headers: str
-    ) -> tuple[int, dict[str, str], bytes]:
-        """Status, headers and body of the answer."""
-        with self.asked(target, method, **headers) as response:
-            return response.status, dict(response.getheaders()), response.read()
-
-    def raw(self, request: str) -> bytes:
-        """Everything that comes back, until the server closes the connection."""
-        with socket.create_connection(("127.0.0.1", self.port), 30) as connection:
-            connection.sendall(request.encode("latin-1"))
-            return b"".join(iter(lambda: connection.recv(65536), b""))
-
-    def stop(self) -> int:
-        """Ends it as an operator would, and returns its exit status."""
-        self.process.terminate()
-        return self.process.wait(30)
-
-
-@contextmanager
-def served(data_dir: Path, *before: str, **variables: str) -> Iterator[Server]:
-    """A server on the data directory, which is made, for as long as it is needed."""
-    data_dir.mkdir(exist_ok=True)
-    server = Server(data_dir, *before, **variables)
-    try:
-        # The listener was there before the server: the first request waits until it is up.
-        assert server.get("/livez")[0] == 200, server.log.read_text()
-        yield server
-    finally:
-        if server.process.poll() is None:
-            server.stop()
 
 
 @pytest.fixture(scope="session")
@@ -287,28 +129,6 @@ def endpoint_url() -> Iterator[str]:
     host, port = server.get_host_and_port()
     yield f"http://{host}:{port}"
     server.stop()
-
-
-def s3_client(endpoint_url: str, read_timeout_s: float = 2) -> Any:
-    """A client of the object store, which gives up soon."""
-    import boto3
-    from botocore.config import Config
-
-    return boto3.client(
-        "s3",
-        endpoint_url=endpoint_url,
-        region_name="us-east-1",
-        aws_access_key_id=os.environ.get("AWS_ACCESS_KEY_ID", "testing"),
-        aws_secret_access_key=os.environ.get("AWS_SECRET_ACCESS_KEY", "testing"),
-        config=Config(
-            connect_timeout=1,
-            read_timeout=read_timeout_s,
-            retries={"mode": "standard", "total_max_attempts": 1},
-            s3={"addressing_style": "path"},
-            request_checksum_calculation="when_required",
-            response_checksum_validation="when_required",
-        ),
-    )
 
 
 @pytest.fixture
@@ -346,10 +166,3 @@ _databases = count()
 def database(postgres: Postgres) -> str:
     """The URL of an empty database of the test's own."""
     return postgres.make(f"fibo{next(_databases)}")
-
-
-def free_port() -> int:
-    """A loopback port that nobody listens on."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port: int = listener.getsockname()[1]
-    return port

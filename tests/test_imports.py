@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import ROOT
+from tests.support.processes import ROOT
 
 LAYERS = (
     {"errors", "signals", "__version__"},
@@ -24,6 +24,10 @@ MODULES = sorted(
     for path in APP.rglob("*.py")
     if "migrations" not in path.parts and path.name != "__init__.py"
 )
+USERS = sorted(
+    path for top in ("tests", "tools", "benchmarks") for path in (ROOT / top).rglob("*.py")
+)
+"""Of the modules in `tests/support/`."""
 MAX_FILES = 13
 """Directly in the app: Django's own, and a few that every room may use."""
 
@@ -49,6 +53,17 @@ def test_a_module_imports_only_from_below_and_from_its_own_room(path: Path) -> N
     for other in imported(path) - {room}:
         if rank(room) < len(LAYERS):
             assert rank(other) < rank(room), f"{path} imports {other}"
+
+
+@pytest.mark.parametrize("path", USERS, ids=lambda path: str(path.relative_to(ROOT)))
+def test_what_several_test_modules_use_is_in_support(path: Path) -> None:
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.ImportFrom):
+            names = [f"{node.module}.{alias.name}" for alias in node.names]
+        else:
+            names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+        ours = [name.split(".") for name in names if name.startswith("tests.")]
+        assert all(parts[1] in {"support", "settings"} for parts in ours), ours
 
 
 def test_few_files_stand_outside_of_the_rooms() -> None:

@@ -24,8 +24,11 @@ from sequence.accounts import database
 from sequence.index import health
 from sequence.models import Segment
 from sequence.segments import build
-from tests.conftest import ROOT, environment, idle, manage, replace_index, served
 from tests.support import oracle
+from tests.support.processes import ROOT, environment, manage
+from tests.support.servers import served
+from tests.support.stored import replace_index
+from tests.support.waiting import idle
 
 Content = dict[str, list[tuple[object, ...]]]
 

@@ -6,7 +6,8 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from botocore.exceptions import ClientError
 
-from tests.cluster.conftest import Injected, Running
+from tests.support.cluster import Running
+from tests.support.faults import Injected
 from tools.cluster.ceph import BUCKET
 
 pytestmark = pytest.mark.cluster

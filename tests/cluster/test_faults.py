@@ -8,16 +8,10 @@ import pytest
 from sequence.text.compute import compute_bytes
 from sequence.text.layout import offset
 from sequence.text.span import Span
-from tests.cluster.conftest import (
-    SEGMENTS,
-    TERMS,
-    Asked,
-    Injected,
-    Running,
-    hash_of,
-    until,
-)
-from tests.server.test_serving import SHA256
+from tests.support.cluster import Asked, Running
+from tests.support.faults import Injected
+from tests.support.reference import SEGMENTS, SHA256, TERMS, hash_of
+from tests.support.waiting import until
 from tools.cluster.place import HOSTS
 
 pytestmark = pytest.mark.cluster

@@ -6,10 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.cluster.conftest import TERMS, Running
-from tests.server.test_proxy import REQUESTS, WINDOW, answered
-from tests.server.test_serving import LENGTH, SHA256, sha256_of
-from tests.web.test_metrics import scraped, value
+from tests.support.cluster import Running
+from tests.support.fronts import REQUESTS, WINDOW, answered
+from tests.support.metrics import scraped, value
+from tests.support.reference import LENGTH, SHA256, TERMS
+from tests.support.servers import sha256_of
 
 pytestmark = pytest.mark.cluster
 

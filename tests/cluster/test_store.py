@@ -5,8 +5,9 @@ import sys
 
 import pytest
 
-from tests.cluster.conftest import Injected, Running
-from tests.conftest import ROOT, environment
+from tests.support.cluster import Running
+from tests.support.faults import Injected
+from tests.support.processes import ROOT, environment
 from tools.cluster import ceph
 from tools.cluster.keys import kept
 from tools.cluster.place import LOOPBACK, OBJECTS_PORT

@@ -5,8 +5,10 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tests.cluster.conftest import TERMS, Injected, Running
-from tests.server.test_serving import SHA256, sha256_of
+from tests.support.cluster import Running
+from tests.support.faults import Injected
+from tests.support.reference import SHA256, TERMS
+from tests.support.servers import sha256_of
 from tools.cluster import network
 
 pytestmark = pytest.mark.cluster

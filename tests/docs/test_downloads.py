@@ -23,9 +23,10 @@ import pytest
 import requests
 import zstandard
 
-from tests.conftest import ROOT, Server, manage, served
-from tests.server.test_serving import LENGTH, SHA256
 from tests.support import oracle
+from tests.support.processes import ROOT, manage
+from tests.support.reference import LENGTH, SHA256, hash_of
+from tests.support.servers import Server, served
 
 # The window begins and ends within a segment, and has some ten whole ones between.
 SMALL_SEGMENTS = {"FIBO_SEGMENT_BYTES": "65536"}
@@ -50,12 +51,6 @@ def kill_workers(server: Server) -> None:
 def address(server: Server, target: str) -> str:
     """What a client on this host is told to fetch."""
     return f"http://localhost:{server.port}{target}"
-
-
-def sha256_of(path: Path) -> str:
-    """The hash of a file."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 @pytest.mark.parametrize("coding", ["gzip", "zstd"])
@@ -191,7 +186,7 @@ def test_a_download_that_was_killed_is_completed(
         process.kill()
     assert fetched(download.command, server, "/?sn=100000", scratch).returncode == 0
     assert (scratch / FILE).stat().st_size == LENGTH
-    assert sha256_of(scratch / FILE) == SHA256
+    assert hash_of(scratch / FILE) == SHA256
 
 
 @pytest.mark.drill
@@ -232,7 +227,7 @@ def test_curl_finds_a_hundred_thousand_terms_in_each_coding(
 ) -> None:
     line = f"curl -sS --compressed -H 'Accept-Encoding: {coding}' -o {FILE}"
     assert fetched(line, warm, "/?sn=100000", scratch).returncode == 0
-    assert sha256_of(scratch / FILE) == SHA256
+    assert hash_of(scratch / FILE) == SHA256
 
 
 @pytest.mark.drill

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from tests.conftest import ROOT
+from tests.support.processes import ROOT
 
 SOURCES = {path: path.read_text() for path in sorted((ROOT / "tests").rglob("*.py"))}
 

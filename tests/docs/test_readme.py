@@ -9,7 +9,7 @@ from django.core.management import get_commands, load_command_class
 from django.core.management.base import BaseCommand
 from django.urls import Resolver404, URLPattern, URLResolver, get_resolver, resolve
 
-from tests.conftest import ROOT
+from tests.support.processes import ROOT
 
 README = (ROOT / "README.md").read_text()
 COMMANDS = sorted(

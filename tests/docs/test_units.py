@@ -8,7 +8,7 @@ from textwrap import indent
 
 import pytest
 
-from tests.conftest import ROOT
+from tests.support.processes import ROOT
 
 UNIT = ROOT / "docs" / "fiboservice.service"
 ANALYZE = shutil.which("systemd-analyze")

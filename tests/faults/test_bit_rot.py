@@ -3,7 +3,6 @@
 import random
 import re
 from collections import Counter
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -18,14 +17,14 @@ from sequence.operations import verify
 from sequence.segments import build
 from sequence.text.layout import Layout
 from sequence.text.span import Span
-from tests.conftest import decoded, idle, replace_index
-from tests.operations.test_verify import findings
-from tests.segments.test_read import flip
 from tests.support import oracle
+from tests.support.decoding import decoded
+from tests.support.faults import Injected
+from tests.support.stored import findings, flip, flipped, replace_index
+from tests.support.waiting import idle
 
 pytestmark = [pytest.mark.drill, pytest.mark.django_db(transaction=True)]
 
-Injected = Callable[[str, int, str], None]
 
 FLIPS = 500
 SEGMENT_BYTES = 100_000
@@ -97,13 +96,6 @@ def test_five_hundred_flipped_bits_in_segments_are_found_mended_and_never_sent(
     assert found == FLIPS
     assert findings() == []
     injected("a bit flipped in a segment", FLIPS, f"{found} found, all mended")
-
-
-def flipped(content: bytes, bit: int) -> bytes:
-    """The content with one other bit."""
-    changed = bytearray(content)
-    changed[bit // 8] ^= 1 << bit % 8
-    return bytes(changed)
 
 
 def told(operator: Client) -> tuple[int, bytes]:

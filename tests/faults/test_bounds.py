@@ -3,7 +3,7 @@
 import os
 import random
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
 from pathlib import Path
@@ -19,14 +19,15 @@ from sequence.text.compute import compute
 from sequence.text.format import FORMATS
 from sequence.text.layout import offset
 from sequence.text.span import Span
-from tests.conftest import Server, decoded, manage, served
-from tests.server.test_load import again_and_again
 from tests.support import oracle
+from tests.support.decoding import decoded
+from tests.support.faults import Injected
+from tests.support.processes import manage
+from tests.support.servers import Serve, Server, served
+from tests.support.waiting import again_and_again
 
 pytestmark = pytest.mark.drill
 
-Injected = Callable[[str, int, str], None]
-Serve = Callable[..., Server]
 
 MILLION = 10**6
 MILLION_BYTES = 104_494_866_149

@@ -1,18 +1,18 @@
 """The clock is set back by a year between two starts: nothing but dates depends on it."""
 
-from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime, parsedate_to_datetime
 from pathlib import Path
 
 import pytest
 
-from tests.conftest import Server, manage, served
 from tests.support import oracle
+from tests.support.faults import Injected
+from tests.support.processes import manage
+from tests.support.servers import Server, served
 
 pytestmark = pytest.mark.drill
 
-Injected = Callable[[str, int, str], None]
 
 LIBRARIES = sorted(Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1"))
 """Of Debian's package faketime, which .ci/run installs."""

@@ -6,7 +6,7 @@ from pytest_django.fixtures import Settings
 
 from sequence.text.span import Span
 from sequence.web.responses import max_ranges
-from tests.conftest import Server
+from tests.support.servers import Server
 
 FIELD_BYTES = 8100
 LISTS = {

@@ -17,10 +17,10 @@ from time import monotonic, sleep
 import pytest
 
 from sequence import conf
-from tests.conftest import ROOT, environment, run, served
-from tests.server.test_serving import built_in
 from tests.support import oracle
 from tests.support.faults import AT_ONCE, CHANGES, Call, Injected, Store, empty, filled, migrated
+from tests.support.processes import ROOT, environment, run
+from tests.support.servers import built_in, served
 
 pytestmark = pytest.mark.drill
 

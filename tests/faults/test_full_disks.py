@@ -13,9 +13,6 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import Server, served, soon
-from tests.server.test_load import only_worker_of
-from tests.server.test_serving import SHA256, sha256_of
 from tests.support import oracle
 from tests.support.faults import (
     AT_ONCE,
@@ -30,7 +27,10 @@ from tests.support.faults import (
     migrated,
     remounted,
 )
-from tests.web.test_metrics import scraped, value
+from tests.support.metrics import scraped, value
+from tests.support.reference import SHA256
+from tests.support.servers import Server, only_worker_of, served, sha256_of
+from tests.support.waiting import soon
 
 pytestmark = pytest.mark.drill
 

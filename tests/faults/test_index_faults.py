@@ -1,22 +1,21 @@
 """Whatever becomes of the index while the service runs, answers are right and it is made whole."""
 
-import sqlite3
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
-from pathlib import Path
 from threading import Event
 from time import sleep
 
 import pytest
 
-from tests.conftest import Server, manage, served, soon
 from tests.support import oracle
-from tests.web.test_metrics import Serve
+from tests.support.faults import Injected
+from tests.support.index_faults import FAULTS, altered
+from tests.support.processes import manage
+from tests.support.servers import Serve, Server, served
+from tests.support.waiting import soon
 
 pytestmark = pytest.mark.drill
 
-Injected = Callable[[str, int, str], None]
 
 SMALL = {"FIBO_SEGMENT_BYTES": "100000"}
 TERMS = 5000
@@ -27,74 +26,6 @@ TARGETS = {
     "/?sn=20": oracle.text(0, 20),
     "/?sn=500&start=4000": oracle.text(4000, 4500),
     "/terms/3000": oracle.terms(3001)[3000].strip() + b"\n",
-}
-
-
-def removed(index: Path) -> None:
-    """Deletes the index, with all that belongs to it."""
-    for path in index.parent.glob("index.sqlite3*"):
-        path.unlink()
-
-
-def alone(index: Path) -> None:
-    """Deletes the index, and leaves its log of changes."""
-    index.unlink()
-
-
-def emptied(index: Path) -> None:
-    """Cuts the index to nothing."""
-    with index.open("r+b") as file:
-        file.truncate(0)
-
-
-def garbled(index: Path) -> None:
-    """Writes something else over the whole index, in place."""
-    length = index.stat().st_size
-    with index.open("r+b") as file:
-        file.write(b"\xa9" * length)
-
-
-def half_garbled(index: Path) -> None:
-    """Writes something else over the second half of the index, in place."""
-    length = index.stat().st_size
-    with index.open("r+b") as file:
-        file.seek(length // 2)
-        file.write(b"\xa9" * (length // 2))
-
-
-def without_its_log(index: Path) -> None:
-    """Deletes the log of changes and what the processes share of it."""
-    for suffix in ("-wal", "-shm"):
-        index.with_name(index.name + suffix).unlink(missing_ok=True)
-
-
-def locked(index: Path) -> None:
-    """Keeps the index to itself for three seconds."""
-    with closing(sqlite3.connect(index, timeout=60, isolation_level=None)) as other:
-        other.execute("BEGIN EXCLUSIVE")
-        sleep(3)
-
-
-def altered(index: Path) -> None:
-    """Changes rows of each table."""
-    with closing(sqlite3.connect(index, timeout=60, isolation_level=None)) as other:
-        other.execute(
-            "UPDATE sequence_segment SET length_bytes = length_bytes + 7 WHERE number = 3"
-        )
-        other.execute("UPDATE sequence_segment SET block_checksums = x'00' WHERE number = 4")
-        other.execute("UPDATE sequence_term SET position = position + 1 WHERE n % 100 = 99")
-        other.execute("DELETE FROM sequence_segment WHERE number = 8")
-
-
-FAULTS: dict[str, Callable[[Path], None]] = {
-    "deleted": removed,
-    "deleted without its log": alone,
-    "truncated to nothing": emptied,
-    "overwritten": garbled,
-    "overwritten by half": half_garbled,
-    "bereft of its log": without_its_log,
-    "locked for 3 s": locked,
-    "altered in its rows": altered,
 }
 
 

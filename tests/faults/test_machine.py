@@ -4,18 +4,17 @@ import hashlib
 import os
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from secrets import token_urlsafe
 
 import pytest
 
-from tests.conftest import Server, run
 from tests.support import oracle
-
-Serve = Callable[..., Server]
+from tests.support.processes import run
+from tests.support.servers import Serve, sha256_of
 
 TERMS = 8000
+TARGET = f"/?sn={TERMS}"
 SHA256 = hashlib.sha256(oracle.text(0, TERMS)).hexdigest()
 
 WITHOUT_EXECUTABLE_MEMORY = (
@@ -52,11 +51,6 @@ on_hosts_with_little_to_write_to = pytest.mark.parametrize(
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root may mount")
 
 
-def sha256_of(server: Server) -> str:
-    """Of the text that a server gives."""
-    return hashlib.sha256(server.get(f"/?sn={TERMS}")[2]).hexdigest()
-
-
 def command(
     data_dir: Path, before: tuple[str, ...], *arguments: str
 ) -> subprocess.CompletedProcess[str]:
@@ -72,7 +66,7 @@ def test_commands_and_answers_are_right_without_executable_memory(
         found = command(tmp_path, WITHOUT_EXECUTABLE_MEMORY, *arguments)
         assert found.returncode == 0, found.stderr
     server = serve(*WITHOUT_EXECUTABLE_MEMORY, FIBO_SEGMENT_BYTES="500000", WEB_CONCURRENCY="1")
-    assert [sha256_of(server) for _ in range(2)] == [SHA256] * 2
+    assert [sha256_of(server, TARGET) for _ in range(2)] == [SHA256] * 2
     log = server.log.read_text()
     assert log.count("The text is computed by decimal, which is slower: ") == 1
     assert "was sent SIG" not in log
@@ -86,7 +80,7 @@ def test_a_host_with_little_to_write_to_serves_and_counts(serve: Serve, mounts: 
     for _ in range(40):
         assert server.get("/?sn=10")[0] == 200
         assert server.get("/nowhere")[0] == 404
-    assert sha256_of(server) == SHA256
+    assert sha256_of(server, TARGET) == SHA256
     series = b'fibo_requests_total{code="%d",format="%b",method="GET"} %d.0'
     page = server.get("/metrics")[2]
     assert series % (200, b"text", 41) in page

@@ -17,11 +17,12 @@ from textwrap import indent
 
 import pytest
 
-from tests.conftest import environment, free_port, idle, manage
 from tests.support import oracle
 from tests.support.faults import AT_ONCE, Injected, disk
 from tests.support.forks import Check, forks
 from tests.support.powercut import Recording, Tree, record, write
+from tests.support.processes import environment, free_port, manage
+from tests.support.waiting import idle
 
 pytestmark = pytest.mark.drill
 

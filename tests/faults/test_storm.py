@@ -21,10 +21,11 @@ import pytest
 
 from sequence.store.store import made_beside
 from sequence.text.layout import Layout
-from tests.conftest import manage, soon
 from tests.support.comparing import Tally, ask_by_threads, met, some_windows
 from tests.support.faults import Injected, disk
+from tests.support.processes import manage
 from tests.support.storm import BREAKING, SmallServer, Storm
+from tests.support.waiting import soon
 
 pytestmark = pytest.mark.drill
 

@@ -3,7 +3,6 @@
 import hashlib
 import random
 from collections import Counter
-from collections.abc import Callable
 from pathlib import Path
 from time import sleep
 
@@ -11,15 +10,14 @@ import pytest
 
 from sequence import conf
 from sequence.text.layout import Layout
-from tests.conftest import Server, manage
-from tests.server.test_load import again_and_again
-from tests.server.test_serving import LENGTH, SHA256, sha256_of
-from tests.support.faults import emptied_on_disk, flip_on_disk
-from tests.web.test_metrics import Serve, scraped, value
+from tests.support.faults import Injected, emptied_on_disk, flip_on_disk
+from tests.support.metrics import scraped, value
+from tests.support.processes import manage
+from tests.support.reference import LENGTH, SHA256
+from tests.support.servers import Serve, Server, sha256_of
+from tests.support.waiting import again_and_again
 
 pytestmark = pytest.mark.drill
-
-Injected = Callable[[str, int, str], None]
 
 
 class Vandal:

@@ -16,8 +16,9 @@ from sequence.index.sqlite import file
 from sequence.models import Segment
 from sequence.operations import reconcile
 from sequence.segments import build
-from tests.conftest import idle, replace_index
 from tests.support import oracle
+from tests.support.stored import replace_index
+from tests.support.waiting import idle
 
 
 def content_of(path: Path) -> bytes:

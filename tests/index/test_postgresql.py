@@ -1,6 +1,5 @@
 """The index on a PostgreSQL: everything as ever, whatever happens to the server."""
 
-import hashlib
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -16,11 +15,14 @@ from time import monotonic, sleep
 import psutil
 import pytest
 
-from tests.conftest import ROOT, Server, environment, manage, served, soon
-from tests.server.test_load import again_and_again, clients, head
-from tests.server.test_serving import SHA256
 from tests.support import oracle
+from tests.support.clients import clients, head
 from tests.support.faults import Store, empty
+from tests.support.processes import ROOT, environment, manage
+from tests.support.reference import SHA256
+from tests.support.servers import Server, served, sha256_of
+from tests.support.stored import rows
+from tests.support.waiting import again_and_again, soon
 from tools.cluster.postgres import Postgres
 
 pytestmark = pytest.mark.cluster
@@ -68,17 +70,6 @@ def filled(store: Store) -> Store:
     return store
 
 
-def rows(postgres: Postgres, store: Store) -> tuple[int, int]:
-    """How many segments and terms the index has."""
-    assert store.database
-    count = "SELECT (SELECT count(*) FROM sequence_segment), (SELECT count(*) FROM sequence_term)"
-    try:
-        segments, terms = postgres.sql(count, store.database.rpartition("/")[2]).split("|")
-    except subprocess.CalledProcessError:
-        return 0, 0  # no tables yet
-    return int(segments), int(terms)
-
-
 def right(server: Server, sn: int) -> float:
     """How long the first byte of so many terms took, all of which are right."""
     started = monotonic()
@@ -87,16 +78,6 @@ def right(server: Server, sn: int) -> float:
         taken_s = monotonic() - started
         assert (answer.status, first + answer.read()) == (200, oracle.text(0, sn))
     return taken_s
-
-
-def everything(server: Server) -> str:
-    """The SHA-256 of all terms, as they are streamed."""
-    digest = hashlib.sha256()
-    with server.asked(EVERYTHING) as answer:
-        assert answer.status == 200
-        while chunk := answer.read(1 << 20):
-            digest.update(chunk)
-    return digest.hexdigest()
 
 
 @contextmanager
@@ -263,13 +244,13 @@ def test_no_wrong_byte_is_sent_while_the_server_restarts_again_and_again(
                 sleep(0.5)
 
         with again_and_again(restart, every_s=1.5), ThreadPoolExecutor(2) as pool:
-            for digest in pool.map(lambda _: everything(server), range(20)):
+            for digest in pool.map(lambda _: sha256_of(server, EVERYTHING), range(20)):
                 done.append(digest)
         assert set(done) == {SHA256}
         assert "Traceback" not in server.log.read_text()
         # And in the end all is stored.
         store = Store(server.data_dir, 100_000, 1 << 26, database)
-        asked = (everything(server) for _ in count())
+        asked = (sha256_of(server, EVERYTHING) for _ in count())
         soon(len(store.names), lambda: next(asked) == SHA256 and rows(postgres, store)[0])
 
 
@@ -354,7 +335,7 @@ def test_three_hundred_slow_readers_hold_no_connection_to_the_index(
     tmp_path: Path, postgres: Postgres, database: str
 ) -> None:
     with served(tmp_path / "data", DATABASE_URL=database) as server:
-        assert everything(server) == SHA256
+        assert sha256_of(server, EVERYTHING) == SHA256
         with clients(server, 300, head(EVERYTHING)) as readers:
             for reader in readers:
                 assert reader.recv(1000).startswith(b"HTTP/1.1 200")

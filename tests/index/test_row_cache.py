@@ -18,8 +18,8 @@ from sequence.text.format import FORMATS
 from sequence.text.layout import offset, segment_name
 from sequence.text.representation import Representation
 from sequence.text.span import Span
-from tests.conftest import idle
 from tests.support import oracle
+from tests.support.waiting import idle
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

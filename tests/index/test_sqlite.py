@@ -16,9 +16,9 @@ from sequence.index import health
 from sequence.index.sqlite import base, file
 from sequence.models import Segment
 from sequence.segments import build
-from tests.conftest import Server, soon
 from tests.support import oracle
-from tests.web.test_metrics import Serve, workers_of
+from tests.support.servers import Serve, Server, workers_of
+from tests.support.waiting import soon
 
 FILES = ("", "-wal", "-shm")
 

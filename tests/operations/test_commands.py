@@ -17,8 +17,8 @@ from pathlib import Path
 import pytest
 
 from sequence import conf
-from tests.conftest import ROOT, environment, manage, run
 from tests.support import oracle
+from tests.support.processes import ROOT, environment, manage, run
 
 SMALL = {"FIBO_SEGMENT_BYTES": "20000"}
 
@@ -172,11 +172,12 @@ def test_an_interrupted_prepopulate_says_how_to_go_on(migrated: Path) -> None:
 
 def test_what_a_background_job_tests_can_be_interrupted() -> None:
     handler = "import signal; print(repr(signal.getsignal(signal.SIGINT)))"
-    for helpers, expected in (("", "Handlers.SIG_IGN"), ("import tests.conftest", "default_int")):
+    accepting = "from tests.support.processes import accept_interrupts; accept_interrupts()"
+    for setup, expected in (("", "Handlers.SIG_IGN"), (accepting, "default_int")):
         program = f"""
 import signal, subprocess, sys
 signal.signal(signal.SIGINT, signal.SIG_IGN)  # as a shell without job control does
-{helpers}
+{setup}
 subprocess.run([sys.executable, "-c", {handler!r}], check=True)
 """
         command = [sys.executable, "-c", program]

@@ -8,13 +8,14 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
-from time import monotonic, sleep
+from time import sleep
 
 import pytest
 
-from tests.conftest import ROOT, environment, soon
-from tests.index.test_postgresql import rows
 from tests.support.faults import Store, empty
+from tests.support.processes import ROOT, environment
+from tests.support.stored import rows
+from tests.support.waiting import soon, until
 from tools.cluster.postgres import Postgres
 
 pytestmark = pytest.mark.cluster
@@ -76,14 +77,6 @@ def jobs(postgres: Postgres, store: Store, status: str) -> int:
 def segments(postgres: Postgres, store: Store) -> int:
     """How many segments are stored."""
     return rows(postgres, store)[0]
-
-
-def until(enough: Callable[[], bool], timeout_s: float = 60) -> None:
-    """Waits for it."""
-    deadline = monotonic() + timeout_s
-    while not enough():
-        assert monotonic() < deadline
-        sleep(0.02)
 
 
 def kill_at_work(postgres: Postgres, store: Store, worker: "subprocess.Popen[str]") -> int:

@@ -17,9 +17,10 @@ from sequence.text.format import FORMATS
 from sequence.text.layout import offset
 from sequence.text.representation import Representation
 from sequence.text.span import Span
-from tests.conftest import idle, manage
-from tests.operations.test_verify import findings
 from tests.support import oracle
+from tests.support.processes import manage
+from tests.support.stored import findings
+from tests.support.waiting import idle
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

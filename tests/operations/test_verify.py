@@ -12,7 +12,8 @@ from sequence.models import Segment, Term
 from sequence.operations import populate, verify
 from sequence.segments import build
 from sequence.store.directory import SegmentDirectory
-from tests.conftest import manage
+from tests.support.processes import manage
+from tests.support.stored import findings, flip
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -26,17 +27,6 @@ def segments(data_dir: Path) -> Path:
     """The directory of a store with ten segments."""
     list(populate.populate(list(range(10)), 2))
     return data_dir / "segments"
-
-
-def findings() -> list[verify.Finding]:
-    verified = verify.verify(verify.names(), 2)
-    return [*verify.faults(), *(finding for each in verified for finding in each.findings)]
-
-
-def flip(path: Path) -> None:
-    content = bytearray(path.read_bytes())
-    content[1000] ^= 4
-    path.write_bytes(content)
 
 
 def replace(path: Path, make: Callable[[Path], object]) -> None:
@@ -57,7 +47,7 @@ def raw(statement: str) -> None:
 Damage = Callable[[Path], object]
 
 DAMAGES: dict[str, tuple[Damage, str, str]] = {
-    "a flipped bit": (lambda d: flip(d / NAME), NAME, "Byte 1,000, of term "),
+    "a flipped bit": (lambda d: flip(d / NAME, 8002), NAME, "Byte 1,000, of term "),
     "a cut file": (
         lambda d: (d / NAME).write_bytes((d / NAME).read_bytes()[:1000]),
         NAME,
@@ -217,7 +207,7 @@ def test_the_command_ends_with_1_where_something_is_wrong(tmp_path: Path) -> Non
     assert manage(tmp_path, "prepopulate", "--upto=1000", **small).returncode == 0
     whole = manage(tmp_path, "verify", **small)
     assert (whole.returncode, whole.stdout.endswith(": 0 findings.\n")) == (0, True)
-    flip(tmp_path / "segments" / NAME)
+    flip(tmp_path / "segments" / NAME, 8002)
     found = manage(tmp_path, "verify", **small)
     assert found.returncode == 1
     assert f"{NAME}: Byte 1,000, of term " in found.stdout

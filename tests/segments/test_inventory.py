@@ -20,9 +20,9 @@ from sequence.operations import populate, prune, verify
 from sequence.segments import build, inventory
 from sequence.text.layout import segment_name
 from sequence.web import plots
-from tests.conftest import idle
-from tests.operations.test_verify import findings
 from tests.support import oracle
+from tests.support.stored import findings
+from tests.support.waiting import idle
 
 pytestmark = pytest.mark.django_db(transaction=True)
 on_sqlite = pytest.mark.skipif(connection.vendor != "sqlite", reason="only there types are free")

@@ -15,8 +15,9 @@ from sequence.store import bucket
 from sequence.store.checksum import BLOCK_BYTES
 from sequence.text.layout import offset, segment_name
 from sequence.text.span import Span
-from tests.conftest import idle
 from tests.support import oracle
+from tests.support.stored import flip, flipped
+from tests.support.waiting import idle
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -168,10 +169,6 @@ class Broken:
         raise ConnectionRefusedError(name)
 
 
-def flip(content: bytes) -> bytes:
-    return content[:300_000] + bytes([content[300_000] ^ 1]) + content[300_001:]
-
-
 def test_an_object_that_changed_is_found_when_it_is_read_and_mended(
     client: Client, monkeypatch: pytest.MonkeyPatch, events: list[object]
 ) -> None:
@@ -191,7 +188,7 @@ def damage(name: str) -> None:
     """Changes a bit of the object."""
     length = remote().length(name)
     assert length
-    changed = flip(remote().part(name, Span(0, length)))
+    changed = flipped(remote().part(name, Span(0, length)), 8 * 300_000)
     remote().remove(name)
     remote().publish(name, [changed])
 
@@ -201,7 +198,7 @@ def test_a_copy_that_changed_is_made_again_and_the_object_stays(
 ) -> None:
     ask(client)
     path = data_dir / "segments" / NAMES[1]
-    path.write_bytes(flip(path.read_bytes()))
+    flip(path, 8 * 300_000)
     changed_at = head(NAMES[1])["LastModified"]
     assert ask(client) == oracle.text(0, TERMS)
     assert len(events) == 1
@@ -231,7 +228,7 @@ def test_verify_looks_at_objects_and_copies_and_repair_mends_both(
     ask(client)
     damage(NAMES[0])
     path = data_dir / "segments" / NAMES[1]
-    path.write_bytes(flip(path.read_bytes()))
+    flip(path, 8 * 300_000)
     remote().remove(NAMES[2])
     found = verified()
     assert [sentence.partition(":")[0] for sentence in found] == NAMES

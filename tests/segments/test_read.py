@@ -26,8 +26,9 @@ from sequence.text.format import FORMATS
 from sequence.text.layout import offset
 from sequence.text.representation import Representation
 from sequence.text.span import Span
-from tests.conftest import idle
 from tests.support import oracle
+from tests.support.stored import flip
+from tests.support.waiting import idle
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -50,12 +51,6 @@ def text_of(span: Span = WHOLE) -> bytes:
 
 def stored_file(data_dir: Path, number: int) -> Path:
     return data_dir / "segments" / build.build(number).name
-
-
-def flip(path: Path, bit: int) -> None:
-    content = bytearray(path.read_bytes())
-    content[bit // 8] ^= 1 << bit % 8
-    path.write_bytes(content)
 
 
 def test_any_flipped_bit_is_mended_and_never_sent(data_dir: Path, events: list[object]) -> None:

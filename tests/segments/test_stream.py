@@ -16,8 +16,8 @@ from sequence.text.format import FORMATS
 from sequence.text.layout import offset
 from sequence.text.representation import Representation
 from sequence.text.span import Span
-from tests.conftest import idle, soon
 from tests.support import oracle
+from tests.support.waiting import idle, soon
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -6,8 +6,9 @@ from typing import cast
 
 import pytest
 
-from tests.conftest import Server, decoded
 from tests.support import oracle
+from tests.support.decoding import decoded
+from tests.support.servers import Server
 
 SN = 2000
 TARGET = f"/?sn={SN}"

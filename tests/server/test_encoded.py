@@ -17,8 +17,11 @@ from sequence.text.format import FORMATS
 from sequence.text.representation import Representation
 from sequence.text.span import Span
 from sequence.web.responses import MAX_WHOLE_BYTES
-from tests.conftest import Server, decoded, idle, manage, served, soon
 from tests.support import oracle
+from tests.support.decoding import decoded
+from tests.support.processes import manage
+from tests.support.servers import Server, served
+from tests.support.waiting import idle, soon
 
 every_coding = pytest.mark.parametrize("coding", CODINGS)
 every_format = pytest.mark.parametrize("format", FORMATS)

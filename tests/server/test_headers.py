@@ -4,7 +4,7 @@ from urllib.robotparser import RobotFileParser
 
 import pytest
 
-from tests.conftest import Server
+from tests.support.servers import Server
 
 BROWSER = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"
 

@@ -7,8 +7,8 @@ from typing import NamedTuple
 
 import pytest
 
-from tests.conftest import Server
 from tests.support import oracle
+from tests.support.servers import Server
 
 NEXT = "GET /livez HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
 """What stands after a request: a request of its own, or bytes that nobody may take for one."""

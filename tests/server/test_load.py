@@ -5,8 +5,7 @@ The rows are those of docs/hostile-inputs.md: 22, 23, 34, 37.
 
 import socket
 import struct
-import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from http.client import IncompleteRead
@@ -17,67 +16,14 @@ from uuid import uuid4
 import psutil
 import pytest
 
-from tests.conftest import Server, soon
 from tests.support import oracle
-from tests.web.test_metrics import Serve, scraped, value, workers_of
-
-LONG = "/?sn=40000"
-"""167 MB: more than the buffers of a connection hold."""
-
-READER_BUFFER_BYTES = 64 * 1024
-"""Of a slow reader's socket: what is on its way is not what it has read."""
+from tests.support.clients import LONG, clients, head, slowest_s
+from tests.support.metrics import aborted, in_progress, scraped, value
+from tests.support.servers import Serve, Server, only_worker_of, workers_of
+from tests.support.waiting import again_and_again, soon
 
 LISTENING = 1
 """The socket that a worker holds when it has no client."""
-
-
-def head(target: str, *lines: str, method: str = "GET") -> bytes:
-    """A request without a body."""
-    return "\r\n".join((f"{method} {target} HTTP/1.1", "Host: 127.0.0.1", *lines, "", "")).encode()
-
-
-@contextmanager
-def clients(server: Server, count: int, sent: bytes) -> Iterator[list[socket.socket]]:
-    """Connections on which this was sent and nothing is read yet."""
-    with ExitStack() as opened:
-        made = []
-        for _ in range(count):
-            client = opened.enter_context(socket.socket())
-            # Before it connects, when the largest window is agreed on.
-            client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, READER_BUFFER_BYTES)
-            client.settimeout(30)
-            client.connect(("127.0.0.1", server.port))
-            client.sendall(sent)
-            made.append(client)
-        yield made
-
-
-@contextmanager
-def again_and_again(act: Callable[[], object], every_s: float) -> Iterator[None]:
-    """Something that is done beside the block, until its end."""
-    ended = threading.Event()
-
-    def go_on() -> None:
-        while not ended.wait(every_s):
-            act()
-
-    thread = threading.Thread(target=go_on)
-    thread.start()
-    try:
-        yield
-    finally:
-        ended.set()
-        thread.join(60)
-
-
-def slowest_s(server: Server, count: int = 10) -> float:
-    """How long the slowest of these fresh requests took, on connections of their own."""
-    taken = []
-    for _ in range(count):
-        started = monotonic()
-        assert server.get("/?sn=20")[2] == oracle.text(0, 20)
-        taken.append(monotonic() - started)
-    return max(taken)
 
 
 SOCKETS, SEGMENTS = "socket:", "/segments/"
@@ -102,21 +48,6 @@ def with_long_stored(serve: Serve) -> Server:
     server.get(LONG)
     soon(3, lambda: value(scraped(server), "fibo_store_segments"))
     return server
-
-
-def only_worker_of(server: Server) -> list[psutil.Process]:
-    """The worker of a server that has one."""
-    return psutil.Process(server.process.pid).children()
-
-
-def in_progress(server: Server) -> float:
-    """The streams that the service says it is sending."""
-    return value(scraped(server), "fibo_streams_in_progress")
-
-
-def aborted(server: Server) -> float:
-    """The streams that the service says it gave up."""
-    return value(scraped(server), "fibo_streams_aborted_total")
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import ROOT, environment
+from tests.support.processes import ROOT, environment
 
 PATHS = (
     *("/", "/?sn=x", "/?sn=0", "/nothing", "/terms/10", "/terms?value=55", "/terms?value=%00"),

@@ -4,7 +4,7 @@ import re
 import socket
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from http.client import HTTPConnection
 from pathlib import Path
@@ -14,9 +14,8 @@ from urllib.parse import urlencode
 import pytest
 from django.test import Client
 
-from tests.conftest import ROOT, Server, environment, free_port, manage
-
-Serve = Callable[..., Server]
+from tests.support.processes import ROOT, environment, free_port, manage
+from tests.support.servers import Serve, Server
 
 
 @pytest.mark.django_db

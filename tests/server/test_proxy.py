@@ -1,7 +1,6 @@
 """The service behind nginx as docs/nginx.conf has it: as it is by itself, and for more clients."""
 
 import hashlib
-import re
 import shutil
 import socket
 import subprocess
@@ -13,15 +12,18 @@ import psutil
 import pytest
 import zstandard
 
-from tests.conftest import ROOT, Server, soon
-from tests.server.test_load import LONG, again_and_again, clients, head, in_progress, slowest_s
-from tests.server.test_serving import SHA256, sha256_of
 from tests.support import oracle
-from tests.web.test_metrics import Serve, workers_of
+from tests.support.clients import LONG, clients, head, slowest_s
+from tests.support.faults import Injected
+from tests.support.fronts import REQUESTS, WINDOW, answered
+from tests.support.metrics import in_progress
+from tests.support.processes import ROOT
+from tests.support.reference import SHA256
+from tests.support.servers import Serve, Server, sha256_of, workers_of
+from tests.support.waiting import again_and_again, soon
 
 pytestmark = pytest.mark.drill
 
-Injected = Callable[[str, int, str], None]
 
 CONFIGURATION = ROOT / "docs" / "nginx.conf"
 
@@ -73,50 +75,6 @@ def before(tmp_path: Path) -> Iterator[Callable[[Server], Nginx]]:
 
 
 Before = Callable[[Server], Nginx]
-
-OF_THE_CONNECTION = {"Server", "Date", "Connection", "Keep-Alive"}
-
-WINDOW = "/?sn=300&start=2000"
-
-REQUESTS: list[tuple[str, str, dict[str, str]]] = [
-    (method, target, headers)
-    for method in ("GET", "HEAD")
-    for target, headers in (
-        (WINDOW, {}),
-        (WINDOW, {"Accept-Encoding": "gzip"}),
-        (WINDOW, {"Accept-Encoding": "zstd"}),
-        (WINDOW, {"Accept-Encoding": "gzip;q=0, identity;q=0"}),
-        (WINDOW, {"Range": "bytes=7-1000"}),
-        (WINDOW, {"Range": "bytes=-5"}),
-        (WINDOW, {"Range": "bytes=0-0,100-200"}),
-        (WINDOW, {"Range": "bytes=99999999-"}),
-        (WINDOW, {"If-None-Match": "*"}),
-        (WINDOW, {"If-Match": '"other"'}),
-        (WINDOW, {"Range": "bytes=0-9", "If-Range": '"other"'}),
-        ("/?sn=0", {}),
-        ("/?sn=five", {}),
-        ("/?sn=%2B5", {"Accept": "application/json"}),
-        ("/?sn=10&format=csv", {}),
-        ("/terms/99999?mod=7", {}),
-        (f"/terms?value={oracle.terms(30_001)[30_000].strip().decode()}", {}),
-        ("/openapi.json", {"Accept-Encoding": "gzip"}),
-        ("/nowhere", {}),
-    )
-] + [("POST", WINDOW, {}), ("DELETE", "/", {}), ("OPTIONS", WINDOW, {})]
-
-
-def answered(
-    server: Server, method: str, target: str, headers: dict[str, str]
-) -> tuple[int, dict[str, str], bytes]:
-    """The answer but for what is the connection's own, and for the boundary, which is random."""
-    named = {name.replace("-", "_"): value for name, value in headers.items()}
-    status, found, body = server.get(target, method, **named)
-    boundary = re.search(r"boundary=(\S+)", found.get("Content-Type", ""))
-    kept = {name: value for name, value in found.items() if name not in OF_THE_CONNECTION}
-    if boundary:
-        kept["Content-Type"] = kept["Content-Type"].replace(boundary[1], "B")
-        body = body.replace(boundary[1].encode(), b"B")
-    return status, kept, body
 
 
 def test_every_answer_is_the_same_behind_nginx(shared_server: Server, before: Before) -> None:

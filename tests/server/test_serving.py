@@ -1,9 +1,7 @@
 """The service as it runs: gunicorn over a socket, at its own size of segments."""
 
 import hashlib
-import re
 import threading
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from http.client import IncompleteRead
 from pathlib import Path
@@ -12,41 +10,11 @@ import psutil
 import pytest
 from isal import isal_zlib
 
-from tests.conftest import Server, manage, soon
 from tests.support import oracle
-
-SHA256 = "5942de99973c024e6d435cb587078b2cfbc673d387644bdc7f6cd47383852c8f"
-LENGTH = 1_045_042_806
-
-Serve = Callable[..., Server]
-
-
-def sha256_of(server: Server, target: str) -> str:
-    """The hash of a whole answer."""
-    with server.asked(target) as response:
-        assert response.status == 200
-        return hashlib.file_digest(response, "sha256").hexdigest()
-
-
-def crc_of(server: Server, target: str) -> tuple[int, int, int]:
-    """Status, length and CRC-32 of an answer, with little work for it."""
-    with server.asked(target) as response:
-        buffer = bytearray(1 << 20)
-        crc = length = 0
-        while count := response.readinto(buffer):
-            crc = isal_zlib.crc32(memoryview(buffer)[:count], crc)
-            length += count
-        return response.status, length, crc
-
-
-def built_segments(server: Server) -> list[int]:
-    """The segments that the server says it built, in the order of the log."""
-    return built_in(server.log.read_text())
-
-
-def built_in(log: str) -> list[int]:
-    """The segments that were built, as a log tells, in its order."""
-    return [int(number) for number in re.findall(r"Built segment (\d+):", log)]
+from tests.support.processes import manage
+from tests.support.reference import LENGTH, SHA256
+from tests.support.servers import Serve, built_segments, crc_of, sha256_of
+from tests.support.waiting import soon
 
 
 def test_a_hundred_thousand_terms_are_right_cold_and_warm(serve: Serve) -> None:

@@ -8,7 +8,7 @@ from subprocess import CompletedProcess
 
 import pytest
 
-from tests.conftest import ROOT, manage, run
+from tests.support.processes import ROOT, manage, run
 
 NAMES = (
     "names or addresses joined by commas, without scheme or port, such as "

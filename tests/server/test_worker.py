@@ -14,8 +14,9 @@ import psutil
 import pytest
 
 from sequence.store.pieces import FileSpan, pieces_of
-from tests.conftest import Server, soon
-from tests.server.test_load import clients, head
+from tests.support.clients import clients, head
+from tests.support.servers import Server
+from tests.support.waiting import soon
 from tests.support.worker_app import Body, content
 
 MIB = 1 << 20

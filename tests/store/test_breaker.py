@@ -7,7 +7,7 @@ import pytest
 
 from sequence.store import breaker
 from sequence.store.breaker import CircuitBreaker
-from tests.conftest import soon
+from tests.support.waiting import soon
 
 
 @pytest.fixture

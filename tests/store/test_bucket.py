@@ -10,7 +10,7 @@ from sequence.errors import SegmentShort, StoreUnreachable
 from sequence.store import bucket as bucket_module
 from sequence.store.bucket import SegmentBucket
 from sequence.text.span import Span
-from tests.conftest import s3_client
+from tests.support.objects import s3_client
 
 NAME = "00000007.txt"
 

@@ -9,7 +9,7 @@ from sequence.store.directory import SegmentDirectory
 from sequence.store.tiered import TieredStore
 from sequence.text.layout import Layout
 from sequence.text.span import Span
-from tests.conftest import s3_client
+from tests.support.objects import s3_client
 
 NAME, NOT_COPIED = "00000007.txt", "00000008.txt"
 

@@ -11,10 +11,10 @@ from http.client import HTTPConnection, HTTPException, IncompleteRead, RemoteDis
 from random import Random
 from time import monotonic, sleep
 
-from tests.conftest import Server
-from tests.server.test_random_requests import Reply, Request, Tags, asked, faults_of, some_request
 from tests.support import oracle
 from tests.support.http_oracle import TERMS, TYPES, Window, answer, offered
+from tests.support.random_requests import Reply, Request, Tags, asked, faults_of, some_request
+from tests.support.servers import Server
 
 HANG_S = 30
 """An answer of which nothing comes for so long has hung."""

@@ -17,7 +17,7 @@ from sequence import conf
 from sequence.text.compute import compute_bytes
 from sequence.text.layout import Layout, segment_name
 from sequence.text.span import Span
-from tests.conftest import manage, run
+from tests.support.processes import manage, run
 
 Injected = Callable[[str, int, str], None]
 """What the fixture `injected` gives."""

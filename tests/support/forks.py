@@ -10,8 +10,8 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
-from tests.conftest import environment
 from tests.support.powercut import Tree, write
+from tests.support.processes import environment
 
 Check = Callable[..., None]
 

@@ -16,7 +16,7 @@ from pathlib import Path
 from random import Random
 from typing import NamedTuple
 
-from tests.conftest import ROOT
+from tests.support.processes import ROOT
 
 PAGE_BYTES = 4096
 """What is kept or lost as one."""

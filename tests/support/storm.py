@@ -14,9 +14,9 @@ from typing import NamedTuple
 
 import psutil
 
-from tests.conftest import Server
-from tests.faults.test_index_faults import FAULTS as INDEX_FAULTS
 from tests.support.faults import fill, remounted
+from tests.support.index_faults import FAULTS as INDEX_FAULTS
+from tests.support.servers import Server
 
 
 class SmallServer(Server):

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from sequence.text import adder
 from sequence.text.layout import digit_count, offset
 from sequence.text.span import Span
-from tests.conftest import ROOT
 from tests.support import oracle
+from tests.support.processes import ROOT
 
 pytestmark = pytest.mark.usefixtures("each_addition")
 

@@ -11,7 +11,7 @@ import pytest
 
 from sequence.text import compiler
 from sequence.text.compiler import AGAIN_AFTER_S, Functions
-from tests.conftest import ROOT
+from tests.support.processes import ROOT
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import soon
+from tests.support.waiting import soon
 from tools.cluster.place import LOOPBACK, Failed, Place, render
 from tools.cluster.processes import Daemon, born
 

@@ -10,7 +10,7 @@ from sequence.models import Segment
 from sequence.operations import populate
 from sequence.segments import build
 from sequence.text.span import Span
-from tests.conftest import idle
+from tests.support.waiting import idle
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -5,7 +5,7 @@ import sqlite3
 import subprocess
 import sys
 import tomllib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from inspect import GEN_CLOSED, getgeneratorstate
@@ -27,13 +27,11 @@ from sequence.segments import inventory
 from sequence.store.pieces import FileSpan, Piece
 from sequence.web import metrics
 from sequence.web.responses import Decided
-from tests.conftest import ROOT, Server, manage, soon
-
-Serve = Callable[..., Server]
-Series = tuple[str, frozenset[tuple[str, str]]]
-
-LONG = "/?sn=40000"
-"""167 MB: more than the buffers of a connection hold."""
+from tests.support.clients import LONG
+from tests.support.metrics import scraped, series, value
+from tests.support.processes import ROOT, manage
+from tests.support.servers import Serve, workers_of
+from tests.support.waiting import soon
 
 TYPES = {
     "fibo_requests": "counter",
@@ -50,41 +48,6 @@ TYPES = {
     "fibo_store_missing_segments": "gauge",
     "fibo_build_info": "gauge",
 }
-
-
-def series(page: bytes) -> dict[Series, float]:
-    """The values of a page, by name and labels."""
-    return {
-        (sample.name, frozenset(sample.labels.items())): sample.value
-        for family in text_string_to_metric_families(page.decode())
-        for sample in family.samples
-    }
-
-
-def value(page: bytes, name: str, **labels: str) -> float:
-    """The sum of the series that have these labels, whatever others they have."""
-    return sum(
-        found
-        for (found_name, found_labels), found in series(page).items()
-        if found_name == name and labels.items() <= set(found_labels)
-    )
-
-
-def scraped(server: Server) -> bytes:
-    """The page as a server gives it."""
-    status, headers, page = server.get("/metrics")
-    assert (status, headers["Content-Type"]) == (200, "text/plain; version=0.0.4; charset=utf-8")
-    return page
-
-
-def workers_of(server: Server, other_than: tuple[psutil.Process, ...] = ()) -> list[psutil.Process]:
-    """Both of its workers, when they are there and those others are gone."""
-
-    def present() -> list[psutil.Process]:
-        return psutil.Process(server.process.pid).children()
-
-    soon(2, lambda: len(present()) if not set(present()) & set(other_than) else 0)
-    return present()
 
 
 def test_the_page_has_every_metric_with_its_type(serve: Serve) -> None:

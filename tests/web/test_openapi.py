@@ -8,7 +8,8 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from tests.conftest import ROOT, Server
+from tests.support.processes import ROOT
+from tests.support.servers import Server
 
 
 def test_the_service_is_as_it_is_described(serve: Callable[..., Server], tmp_path: Path) -> None:

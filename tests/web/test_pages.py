@@ -13,8 +13,9 @@ from playwright.sync_api import Browser, CDPSession, Page, expect, sync_playwrig
 from pypdf import PdfReader
 
 from sequence.text.leading import leading_digits
-from tests.conftest import Server, manage, served
 from tests.support import oracle
+from tests.support.processes import manage
+from tests.support.servers import Server, served
 
 SCREENFUL_BYTES = 2400
 GIGABYTE = "1045042806"

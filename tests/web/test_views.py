@@ -19,8 +19,9 @@ from sequence.segments import build, stream
 from sequence.text.format import FORMATS
 from sequence.text.representation import Representation
 from sequence.text.span import Span
-from tests.conftest import Server, idle
 from tests.support import oracle
+from tests.support.servers import Server
+from tests.support.waiting import idle
 
 Queries = Callable[[int], AbstractContextManager[object]]
 
