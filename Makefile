@@ -7,7 +7,7 @@ MANAGE = .venv/bin/python manage.py
 # Files are UTF-8, whatever the locale is.
 export PYTHONUTF8 = 1
 
-.PHONY: help install serve populate test drill cluster cluster-down cluster-test lint format bench clean
+.PHONY: help install serve populate test drill cluster cluster-down cluster-test lint lock format bench clean
 .PHONY: again browser decoders faults engines
 
 help: ## this list
@@ -47,6 +47,10 @@ lint: .venv/develop ## ruff, mypy, and Django's own checks as deployed
 	$(MANAGE) check --deploy --fail-level WARNING
 	$(MANAGE) makemigrations --check --dry-run
 
+lock: .venv/develop ## pin what pyproject.toml asks for again, in its newest versions, with hashes
+	$(call pin,requirements.txt)
+	$(call pin,requirements-cluster.txt,--extra=cluster --constraint=requirements.txt)
+
 format: .venv/develop ## let ruff lay out the code
 	.venv/bin/ruff format .
 	.venv/bin/ruff check --fix .
@@ -67,7 +71,7 @@ works = $(identity) 2>/dev/null | grep -qxFf - .venv/whole 2>/dev/null
 # after its `make` was killed ends before another begins.
 lock = exec 9<Makefile && flock 9
 
-# Installs the requirements in the file $(1).
+# Installs the requirements in the file $(1). If one has hashes, pip takes nothing without.
 define install
 	@$(lock); set -e; \
 	  $(works) || { rm -rf .venv; $(create); }; \
@@ -76,6 +80,14 @@ define install
 	  sync -f .venv; \
 	  $(identity) >.venv/whole; \
 	  touch $@
+endef
+
+# Writes the file $(1): all hashes that PyPI lists, so that it holds for every platform. A mirror or
+# a directory of wheels that pip is configured with has files with other hashes.
+define pin
+	PIP_CONFIG_FILE=/dev/null CUSTOM_COMPILE_COMMAND="make lock" .venv/bin/pip-compile --quiet \
+	    --upgrade --generate-hashes --strip-extras --no-emit-find-links --no-emit-index-url \
+	    $(2) --output-file=$(1) pyproject.toml
 endef
 
 # Debian keeps the part of Python that builds environments in a package of its own.
@@ -91,7 +103,7 @@ endef
 .venv/serve: requirements.txt $(shell $(works) || echo again)
 	$(call install,requirements.txt)
 
-.venv/develop: requirements-dev.txt requirements-cluster.txt .venv/serve
+.venv/develop: requirements-dev.txt .venv/cluster
 	$(call install,requirements-dev.txt)
 
 .venv/cluster: requirements-cluster.txt .venv/serve

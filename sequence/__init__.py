@@ -1,3 +1,7 @@
 """The first N Fibonacci numbers as text, from a segmented store."""
 
-__version__ = "0.1.0"
+import tomllib
+from pathlib import Path
+
+_project = tomllib.loads((Path(__file__).parent.parent / "pyproject.toml").read_text())
+__version__: str = _project["project"]["version"]

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from django.conf import settings
 
-from sequence.text.layout import MAX_TERMS, Layout
+from sequence.text.layout import Layout
 
 
 class ObjectStore(NamedTuple):
@@ -17,9 +17,7 @@ class ObjectStore(NamedTuple):
 
 
 MAX_SN = 100_000
-"""FIBO_MAX_SN, in terms: the most that one request may ask for."""
-MAX_SN_LIMIT: int = MAX_TERMS
-"""What FIBO_MAX_SN may be at most."""
+"""FIBO_MAX_SN, in terms: the most that one request may ask for; layout.MAX_TERMS at most."""
 
 SEGMENT_BYTES = 64 * 1024 * 1024
 """FIBO_SEGMENT_BYTES, in bytes: about the length of a segment."""

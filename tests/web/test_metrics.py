@@ -4,7 +4,6 @@ import signal
 import sqlite3
 import subprocess
 import sys
-import tomllib
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
@@ -20,7 +19,6 @@ from django.db import DatabaseError
 from django.test import RequestFactory
 from prometheus_client.parser import text_string_to_metric_families
 
-import sequence
 from sequence.middleware import Measured
 from sequence.protocol.answer import Answer
 from sequence.segments import inventory
@@ -240,11 +238,6 @@ def test_the_counts_are_told_where_the_index_fails(monkeypatch: pytest.MonkeyPat
     names = {name for name, _ in series(metrics.exposition()[0])}
     assert "fibo_streams_in_progress" in names
     assert "fibo_store_terms" not in names
-
-
-def test_the_version_is_that_of_the_project() -> None:
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    assert sequence.__version__ == project["version"]
 
 
 def test_the_commands_do_not_load_the_library(tmp_path: Path) -> None:
