@@ -65,6 +65,7 @@ def by_plan(n: int) -> tuple[int, int]:
 def write_rows(numbers: Iterable[int]) -> None:
     """Writes the rows of the segments, whose files nobody will read."""
     from sequence import models
+    from sequence.index import rows
     from sequence.store.checksum import BLOCK_BYTES, CHECKSUM_BYTES
     from sequence.text import adder
 
@@ -73,7 +74,7 @@ def write_rows(numbers: Iterable[int]) -> None:
         blocks = -(-planned.length_bytes // BLOCK_BYTES)
         checksums = bytes(blocks * CHECKSUM_BYTES)
         segment = models.Segment(**planned._asdict(), block_checksums=checksums)
-        models.insert(segment, adder.positions(planned.terms))
+        rows.record(segment, adder.positions(planned.terms))
 
 
 def size(path: Path) -> Size:
@@ -114,7 +115,7 @@ def main() -> None:
             "FIBO_MAX_SN": str(MAX_TERMS),
         }
         django.setup()
-        from sequence.models import stored_stop_offset
+        from sequence.index.rows import find_stop_offset
 
         heading()
         path, last = data / "index.sqlite3", PLAN.segment_of(MAX_TERMS - 1)
@@ -138,14 +139,14 @@ def main() -> None:
             asked = [chance.randrange(terms - max(terms // 200, 10), terms) for _ in range(ASKED)]
             for n in asked:
                 assert by_arithmetic(n) == by_plan(n) == ask(n)
-                assert stored_stop_offset(n) == offset(n + 1)
+                assert find_stop_offset(n) == offset(n + 1)
                 assert term_at(offset(n)) == n
             sides = {
                 OFFSET: partial(seconds_of_all, offset, asked),
                 PLACE: partial(seconds_of_all, by_arithmetic, asked),
                 PLANNED: partial(seconds_of_all, by_plan, asked),
                 BACK: partial(seconds_of_all, term_at, [offset(n) for n in asked]),
-                INDEX: partial(seconds_of_all, stored_stop_offset, asked),
+                INDEX: partial(seconds_of_all, find_stop_offset, asked),
                 BARE: partial(seconds_of_all, ask, asked),
             }
             taken[terms] = in_turn(sides, options.rounds)

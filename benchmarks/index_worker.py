@@ -47,6 +47,7 @@ def by_closed_form(n: int) -> int:
 def written(numbers: Iterator[int], seconds: float) -> dict[str, Any]:
     """Writes the rows of segments for as long; the seconds that each took. Removes them then."""
     from sequence import conf, models
+    from sequence.index import rows
     from sequence.store.checksum import BLOCK_BYTES, CHECKSUM_BYTES
     from sequence.text import adder
 
@@ -62,7 +63,7 @@ def written(numbers: Iterator[int], seconds: float) -> dict[str, Any]:
         positions = adder.positions(planned.terms)
         started = perf_counter()
         try:
-            models.insert(segment, positions)
+            rows.record(segment, positions)
         except Exception:  # counted, whatever it is
             failed += 1
         taken.append(perf_counter() - started)
@@ -82,15 +83,17 @@ def stored() -> dict[str, Any]:
 def removed(numbers: list[int]) -> dict[str, Any]:
     """Removes the rows of the segments."""
     from sequence import models
+    from sequence.index import rows
 
-    models.remove(models.Segment.objects.filter(number__in=numbers))
+    rows.forget(models.Segment.objects.filter(number__in=numbers))
     return {}
 
 
 def main() -> None:
     """Obeys until there is no more to read."""
     django.setup()
-    from sequence import conf, models
+    from sequence import conf
+    from sequence.index import rows
 
     first, step = (int(argument) for argument in sys.argv[1:])
     # After those that are looked up; each writer has its own.
@@ -99,7 +102,7 @@ def main() -> None:
         order = json.loads(line)
         match order["act"]:
             case "look up":
-                answer = timed(models.stored_stop_offset, order["seconds"])
+                answer = timed(rows.find_stop_offset, order["seconds"])
             case "closed form":
                 answer = timed(by_closed_form, order["seconds"])
             case "write":

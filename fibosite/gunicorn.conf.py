@@ -137,8 +137,8 @@ def post_worker_init(worker: Worker) -> None:
     from sequence.operations import reconcile
     from sequence.store import opened
 
-    background.now_and_then(counters.write, opened.close_unused)
-    health.restorers.soon("take in", reconcile.take_in)
+    background.start_periodic(counters.write, opened.close_unused)
+    health.index_thread.submit("take in", reconcile.take_in)
 
 
 def worker_exit(server: Arbiter, worker: Worker) -> None:
@@ -147,6 +147,6 @@ def worker_exit(server: Arbiter, worker: Worker) -> None:
     from sequence.operations import populate
     from sequence.segments import build
 
-    for background in (build.builders, health.restorers, populate.populating):
+    for background in (build.builders, health.index_thread, populate.populating):
         background.stop()
     counters.write()

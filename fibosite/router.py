@@ -5,6 +5,7 @@ from typing import Any
 from django.db.models import Model
 
 from sequence.accounts import database
+from sequence.index.health import DERIVED
 
 
 class Router:
@@ -22,4 +23,4 @@ class Router:
 
 
 def _alias(app_label: str) -> str:
-    return "default" if app_label in database.DERIVED else database.alias()
+    return "default" if app_label in DERIVED else database.alias()

@@ -133,7 +133,7 @@ class SegmentAdmin(ReadOnlyAdmin):
         try:
             messages.success(request, f"Removed {inventory.remove_strays():,} rows of no segment.")
             # Such a row may have been that of a file once.
-            health.restorers.soon("take in", reconcile.take_in)
+            health.index_thread.submit("take in", reconcile.take_in)
         except (OSError, DatabaseError) as error:
             messages.error(request, f"The rows cannot be removed: {error}.")
         return redirect("admin:sequence_segment_changelist")

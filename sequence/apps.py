@@ -10,5 +10,10 @@ class SequenceConfig(AppConfig):
     verbose_name = "Fibonacci sequence"
 
     def ready(self) -> None:
-        """Registers the checks that Django makes at every start."""
-        from sequence import checks  # noqa: F401
+        """Register the checks that Django makes at every start, and connect receivers."""
+        from sequence import checks, signals  # noqa: F401
+        from sequence.accounts import database
+        from sequence.operations import reconcile
+
+        signals.index_set_aside.connect(database.on_index_set_aside)
+        signals.index_recreated.connect(reconcile.on_index_recreated)

@@ -1,4 +1,4 @@
-"""Makes things by name in threads of its own, each once for all who ask for it meanwhile."""
+"""Threads that work in the background: single flight, a pool for a long list, a timer."""
 
 import logging
 import threading
@@ -19,11 +19,11 @@ AHEAD = 16
 """How many items of a long list each worker may be ahead of who asks for the next one."""
 
 EVERY_S = 10
-"""How often is done what is done now and then."""
+"""How often periodic work is done."""
 
 
 class Background:
-    """So many threads, and what they are to make."""
+    """A pool of so many threads, with *single flight*: one run for all who ask for a name."""
 
     def __init__(self, threads: int, name: str) -> None:
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix=name)
@@ -31,10 +31,10 @@ class Background:
         self._asking = threading.Lock()
         self.stopped = False
 
-    def soon(self, name: str, make: Callable[[], Made]) -> Future[Made | None]:
-        """Return what `make` makes under that name, when it has been made.
+    def submit(self, name: str, make: Callable[[], Made]) -> Future[Made | None]:
+        """Return a future of what `make` makes under that name, which may be under way already.
 
-        At once None if it cannot be begun: the process ends, or no thread can be started.
+        It is None at once if it cannot begin: the process ends, or no thread can be started.
         """
         with self._asking:
             if name in self._under_way:
@@ -42,13 +42,15 @@ class Background:
             try:
                 future: Future[Made | None] = self._pool.submit(in_thread, make)
             except RuntimeError:
-                return at_once(None)
+                future = Future()
+                future.set_result(None)
+                return future
             self._under_way[name] = future
         future.add_done_callback(lambda _: self._under_way.pop(name))
         return future
 
     def stop(self) -> None:
-        """Forgets what has not been begun, so that the process need not wait for it at its end."""
+        """Drop what has not begun, so that the process need not wait for it at its end."""
         self.stopped = True
         self._pool.shutdown(wait=False, cancel_futures=True)
 
@@ -73,8 +75,8 @@ def each(
         pool.shutdown(cancel_futures=True)
 
 
-def now_and_then(*acts: Callable[[], object]) -> None:
-    """Start a thread that does all of this again and again, as long as the process lives."""
+def start_periodic(*acts: Callable[[], object]) -> None:
+    """Start a thread that does all of this every EVERY_S, as long as the process lives."""
 
     def go_on() -> None:
         pause = threading.Event()
@@ -83,21 +85,14 @@ def now_and_then(*acts: Callable[[], object]) -> None:
                 try:
                     in_thread(act)
                 except Exception:
-                    log.exception("What is done now and then has failed.")
+                    log.exception("Periodic work has failed.")
 
-    threading.Thread(target=go_on, name="now and then", daemon=True).start()
+    threading.Thread(target=go_on, name="periodic", daemon=True).start()
 
 
 def in_thread(make: Callable[[], Made]) -> Made:
-    """What `make` makes in a thread whose connection to the index nobody else would close."""
+    """Return what `make` makes, and close this thread's connection, which nobody else would."""
     try:
         return make()
     finally:
         connection.close()
-
-
-def at_once(found: Made) -> Future[Made]:
-    """What was found, as if it had been made."""
-    future: Future[Made] = Future()
-    future.set_result(found)
-    return future

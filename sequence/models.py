@@ -1,19 +1,11 @@
 """The index: which segment holds each term, and where in it."""
 
-import json
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from datetime import datetime
-from functools import reduce
-from operator import or_
-from threading import Lock
-from time import monotonic
-from typing import Any, Self
+from typing import Self
 
-from django.db import connection, models, transaction
+from django.db import models
 from django.db.models import Case, F, Value, When
 from django.db.models.functions import Cast
-from django.utils.timezone import now
 
 from sequence.errors import shortened
 from sequence.text.layout import Planned
@@ -24,16 +16,6 @@ MAX_COUNT = 10**15
 
 COUNTS = ("served", "checked_blocks", "repaired")
 """The counts of a segment's history, by the names of their columns."""
-
-
-def counted(column: str, more: int = 0) -> Case:
-    """Return the expression for a count with so many more; one that cannot be begins again.
-
-    In SQLite text and blobs are more than any number.
-    """
-    possible = models.Q(**{f"{column}__gte": 0, f"{column}__lt": MAX_COUNT})
-    found = Cast(column, models.BigIntegerField())
-    return Case(When(possible, then=found + more), default=Value(more))
 
 
 def is_count(value: object) -> bool:
@@ -164,185 +146,3 @@ class Term(models.Model):
 
     def __str__(self) -> str:
         return f"F({self.n})"
-
-
-# Asked for every answer. Written out, as to put these two together took Django 1.5 ms of the 1.8
-# that a short answer takes.
-_CHECKSUMS = (
-    f"SELECT block_checksums FROM {Segment._meta.db_table}"  # noqa: S608
-    f" WHERE {' AND '.join(f'{column} = %s' for column in Planned._fields)}"
-)
-_STOP_OFFSET = (
-    f"SELECT start_offset + position + digits + 1 FROM {Term._meta.db_table}"  # noqa: S608
-    f" JOIN {Segment._meta.db_table} ON number = segment_id WHERE n = %s"
-)
-
-
-def stored_checksums(planned: Planned) -> bytes | None:
-    """The checksums of the segment that is stored as planned; None where none is."""
-    return as_bytes(_first(_CHECKSUMS, planned))
-
-
-def stored_length_bytes(number: int) -> int | None:
-    """How long the segment of that number is, as its row says; None if there is none."""
-    # Cast, as in a damaged row anything may be.
-    table = Segment._meta.db_table
-    question = f"SELECT CAST(length_bytes AS BIGINT) FROM {table} WHERE number = %s"  # noqa: S608
-    found: int | None = _first(question, [number])
-    return found
-
-
-def stored_stop_offset(n: int) -> int | None:
-    """The offset just after term n and its space, as stored; None where it is not stored."""
-    found: int | None = _first(_STOP_OFFSET, [n])
-    return found
-
-
-class RowCache:
-    """Segments as their rows said a second ago at most, by plan: a cache with a time to live.
-
-    Rows never change but by those who build, repair or delete a segment. What this process changes
-    is forgotten at once; what others do, after a second. Until then a row tells at worst of a file
-    that is gone or was replaced, and who reads it finds that out (sequence/segments/read.py).
-    """
-
-    TIME_TO_LIVE_S = 1.0
-    MAX_ROWS = 1024
-
-    def __init__(self) -> None:
-        self.forget()
-
-    def forget(self) -> None:
-        """Forget all rows."""
-        self._rows: dict[Planned, Segment] = {}
-        self._until = monotonic() + self.TIME_TO_LIVE_S
-
-    def rows(self) -> dict[Planned, Segment]:
-        """Return the rows, to look in and to add to.
-
-        To be asked for before the index is: if what that says is forgotten in between, it is added
-        to rows that nobody asks any more.
-        """
-        if monotonic() >= self._until or len(self._rows) >= self.MAX_ROWS:
-            self.forget()
-        return self._rows
-
-
-cache = RowCache()
-
-
-def _first(question: str, facts: Sequence[Any]) -> Any:
-    """The first column of the first row; None where there is none."""
-    with connection.cursor() as cursor:
-        cursor.execute(question, facts)
-        row = cursor.fetchone()
-    return row and row[0]
-
-
-@contextmanager
-def writing(*segments: int) -> Iterator[Any]:
-    """The cursor of a transaction that alone, of all hosts, writes about segments of such numbers.
-
-    It waits for up to a minute for those who write before.
-    """
-    with transaction.atomic(), connection.cursor() as cursor:
-        # SQLite has one writer at a time, and the settings say how long the others wait.
-        if connection.vendor == "postgresql":
-            # Look-ups wait for less.
-            cursor.execute("SET LOCAL lock_timeout = '1min'")
-            for number in sorted(segments):
-                cursor.execute("SELECT pg_advisory_xact_lock(%s)", [number])
-        yield cursor
-
-
-@contextmanager
-def durable() -> Iterator[None]:
-    """Have each commit of the block survive a power cut before the block goes on.
-
-    Of rows that files follow: SQLite in WAL mode would sync its log later (`synchronous=NORMAL`),
-    and the rows would come back after a power cut, and the files would not. PostgreSQL always does
-    so. Within a transaction nothing is committed, and so nothing changes.
-    """
-    if connection.vendor != "sqlite" or connection.in_atomic_block:
-        yield
-        return
-    with connection.cursor() as cursor:
-        cursor.execute("PRAGMA synchronous=FULL")
-    try:
-        yield
-    finally:
-        with connection.cursor() as cursor:
-            cursor.execute("PRAGMA synchronous=NORMAL")
-
-
-def remove(segments: models.QuerySet[Segment]) -> None:
-    """Remove the rows of the segments and of their terms, durably."""
-    numbers = segments.order_by().values("number")
-    if locked := [number for (number,) in numbers.values_list("number")]:
-        with durable(), writing(*locked):
-            # By a subquery: in a damaged row a number may be of a type that no parameter has.
-            delete(Term.objects.filter(segment__in=numbers))
-            delete(segments.order_by())
-        cache.forget()
-
-
-def delete(rows: models.QuerySet[Any]) -> None:
-    """Deletes the rows without loading them, as delete() does where others hang on them."""
-    rows._raw_delete(rows.db)
-
-
-def _replace(segment: Segment) -> None:
-    """Writes the row of the segment in place of all that contradict it, their terms' rows too."""
-    columns = (*Planned._fields, "block_checksums")
-    facts = {column: getattr(segment, column) for column in columns}
-    unique = (
-        models.Q(**{column: facts[column]}) for column in ("name", "first_term", "start_offset")
-    )
-    remove(Segment.objects.filter(reduce(or_, unique)).exclude(number=segment.number))
-    segment.created_at = now()
-    rows = Segment.objects.filter(number=segment.number)
-    wrong = models.Q(n__gte=segment.first_term, n__lte=segment.last_term)
-    # Its history, which nothing else knows, stays as far as it can be.
-    history: dict[str, object] = {column: counted(column) for column in COUNTS}
-    if not is_time(rows.values_list("served_at", flat=True).first()):
-        history["served_at"] = None
-    if rows.update(**facts, created_at=segment.created_at, **history):
-        wrong |= models.Q(segment=segment.number)
-    else:
-        segment.save(force_insert=True)
-    delete(Term.objects.filter(wrong))
-
-
-# SQLite has one writer at a time, and others sleep for up to 100 ms before they look again. On
-# PostgreSQL the others would hold connections that look-ups wait for.
-_inserting = Lock()
-
-# A list in JSON as rows of `key`, from 0, and `value`.
-_EACH = {
-    "sqlite": "json_each(%s)",
-    "postgresql": "(SELECT ordinality - 1 AS key, value::bigint"
-    " FROM json_array_elements_text(%s) WITH ORDINALITY AS each (value, ordinality)) AS numbered",
-}
-
-
-def insert(segment: Segment, positions: Sequence[int]) -> None:
-    """Writes the rows of a segment and of its terms, all or none, in place of any others.
-
-    `positions` are those of its terms in bytes, and then the segment's length: `adder.positions`.
-    """
-    with _inserting, writing(segment.number) as cursor:
-        _replace(segment)
-        # One statement: row by row, each would let Python's lock go and wait for it among the
-        # threads that stream. The last position, the segment's end, is no term's.
-        cursor.execute(
-            f"INSERT INTO {Term._meta.db_table} (n, segment_id, position, digits)"  # noqa: S608
-            " SELECT %s + key, %s, value, lead(value) OVER (ORDER BY key) - value - 1"
-            f" FROM {_EACH[connection.vendor]} ORDER BY key LIMIT %s",
-            [
-                segment.first_term,
-                segment.number,
-                json.dumps(list(positions)),
-                segment.term_count,
-            ],
-        )
-    cache.forget()

@@ -59,11 +59,10 @@ def data_dir(tmp_path: Path, settings: Settings) -> Iterator[Path]:
     """An empty data directory that the settings name, and from which all is read."""
     settings.FIBO_DATA_DIR = tmp_path
     # What other tests have logged a moment ago is logged again.
-    from sequence import models
-    from sequence.index import ratelimit
+    from sequence.index import ratelimit, rows
 
     ratelimit._logged_at.clear()
-    models.cache.forget()
+    rows.cache.clear()
     yield tmp_path
     # What still runs would find the settings of the next test.
     idle()
@@ -72,16 +71,16 @@ def data_dir(tmp_path: Path, settings: Settings) -> Iterator[Path]:
 @pytest.fixture
 def events() -> Iterator[list[object]]:
     """What was found to be wrong."""
-    from sequence.segments import read
+    from sequence import signals
 
     found: list[object] = []
 
     def note(sender: object, **_: object) -> None:
         found.append(sender)
 
-    read.healed.connect(note)
+    signals.segment_repaired.connect(note)
     yield found
-    read.healed.disconnect(note)
+    signals.segment_repaired.disconnect(note)
 
 
 @pytest.fixture

@@ -22,12 +22,11 @@ from django.db import DEFAULT_DB_ALIAS, DatabaseError, IntegrityError, connectio
 from django.db.models import Model
 
 from sequence import conf
-from sequence.index.sqlite import file
+from sequence.index import engine
+from sequence.index.health import DERIVED
+from sequence.index.sqlite.engine import DAMAGED, code, is_damage
 
 log = logging.getLogger(__name__)
-
-DERIVED = ("sequence", "procrastinate")
-"""The apps whose tables are the index; those of the second are there if it is installed."""
 
 _ALIAS = "accounts"
 
@@ -47,7 +46,7 @@ def failed(error: BaseException) -> bool:
 
 def damaged(error: DatabaseError) -> bool:
     """Return whether it says that their database is damaged."""
-    return failed(error) and file.is_damage(error)
+    return failed(error) and is_damage(error)
 
 
 def sentence(error: Exception) -> str:
@@ -77,6 +76,19 @@ def prepare() -> None:
         connections[_ALIAS].close()
 
 
+def on_index_set_aside(**_: object) -> None:
+    """Take the accounts out of an index that is damaged and about to be replaced."""
+    try:
+        prepare()
+    except DatabaseError as error:
+        if not damaged(error):
+            raise
+
+
+def _index_path() -> Path:
+    return Path(connections[DEFAULT_DB_ALIAS].path)  # type: ignore[attr-defined]
+
+
 def _models() -> list[type[Model]]:
     found = apps.get_models(include_auto_created=True)
     return [model for model in found if model._meta.app_label not in DERIVED]
@@ -90,7 +102,7 @@ def _is_complete() -> bool:
                 cursor.execute(f"SELECT 1 FROM {model._meta.db_table} LIMIT 0")  # noqa: S608
         found = set(Permission.objects.values_list("content_type__app_label", "codename"))
     except DatabaseError as error:
-        if file.kind(error) == sqlite3.SQLITE_ERROR:  # no such table
+        if code(error) == sqlite3.SQLITE_ERROR:  # no such table
             return False
         raise
     expected = {
@@ -109,7 +121,7 @@ def _move_out_of_index() -> None:
 
     A power cut in between copies them again, as long as there is no account.
     """
-    path = file.path()
+    path = _index_path()
     if not path.exists() or not path.stat().st_size:
         return
     tables = {model._meta.db_table for model in _models()}
@@ -118,7 +130,7 @@ def _move_out_of_index() -> None:
         left = tables & set(index.introspection.table_names())
     except DatabaseError as error:
         # One that cannot be written to may have them too: so says SQLite of a damaged header.
-        if not (file.is_damage(error) or file.kind(error) == sqlite3.SQLITE_READONLY):
+        if not (is_damage(error) or code(error) == sqlite3.SQLITE_READONLY):
             raise
         left = tables  # perhaps
     finally:
@@ -128,7 +140,7 @@ def _move_out_of_index() -> None:
         # The models may have more permissions than they had then.
         call_command("migrate", database=_ALIAS, verbosity=0, interactive=False)
         if lost:
-            file.set_aside()
+            engine.current().set_aside()
             return
     with suppress(DatabaseError), index.cursor() as cursor:
         # What is deleted is overwritten, so that no password's hash stays in the index.
@@ -178,7 +190,7 @@ def _copy_from_index() -> dict[str, str]:
     for table, why in lost.items():
         log.error(
             "Of %s in the damaged index not all could be read (%s); it is kept as %s.",
-            *(table, why, file.DAMAGED),
+            *(table, why, DAMAGED),
         )
     return lost
 
@@ -195,7 +207,7 @@ def _rows(
                 rows[row_id] = tuple(row)
             break
         except sqlite3.DatabaseError as error:
-            if not file.is_damage(error):
+            if not is_damage(error):
                 raise
             lost[table] = str(error)
     return list(rows.values())
@@ -204,7 +216,7 @@ def _rows(
 @contextmanager
 def _legible_index() -> Iterator[Path]:
     """Give the index; if it does not begin as it must, a copy that does."""
-    path = file.path()
+    path = _index_path()
     with path.open("rb") as opened:
         if opened.read(len(_HEADER)) == _HEADER:
             yield path

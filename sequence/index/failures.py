@@ -1,15 +1,43 @@
-"""Loops over many things of which some may fail: the rest is done, and the failures are told."""
+"""What is done if the disk or the index fails: go on without, and log it; or go on with the rest.
 
+The disk fails by FiboError and OSError, the index by DatabaseError. All else is a bug.
+"""
+
+import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from django.db import DatabaseError, connection
 
 from sequence.errors import FiboError, SomeFailed
-from sequence.index.health import said
+from sequence.index import health
+from sequence.index.engine import release_connection, said
+from sequence.index.ratelimit import acquire
 
-FAILURES = (FiboError, OSError, DatabaseError)
-"""What one of many may fail by: the disk, the index, or what is stored. All else is a bug."""
+log = logging.getLogger(__name__)
+
+
+@contextmanager
+def dispensable(what: str, key: str = "") -> Iterator[None]:
+    """Log and swallow disk and index errors: a response can be computed without either.
+
+    `what` says in the log what the block was to do: in one line a minute for each `key`, by default
+    for each `what`. The index is checked in the background.
+    """
+    try:
+        yield
+    except (FiboError, OSError) as error:
+        if acquire(key or what):
+            log.error("%s failed: %s", what, error)
+    except DatabaseError as error:
+        # Opened again, it may be another file.
+        connection.close()
+        if not getattr(error.__cause__, "already_logged", False):
+            if acquire(key or what):
+                log.error("%s failed: the index says: %s", what, said(error))
+            health.submit_check()
+    finally:
+        release_connection()
 
 
 def sentence(error: Exception) -> str:
@@ -20,7 +48,7 @@ def sentence(error: Exception) -> str:
 
 
 class Failures:
-    """The failures of a loop over many.
+    """The failures of a loop over many things, of which the others are done.
 
     `done` is the participle of what is done to each of them; `tell` is given each sentence at once.
     """
@@ -31,10 +59,10 @@ class Failures:
 
     @contextmanager
     def about(self, name: str) -> Iterator[None]:
-        """Note how the block fails that does it to the one of that name, and go on after it."""
+        """Note the failure of the block, which is about the thing of that name, and go on."""
         try:
             yield
-        except FAILURES as error:
+        except (FiboError, OSError, DatabaseError) as error:
             if isinstance(error, DatabaseError):
                 # Opened again, it may be another file.
                 connection.close()

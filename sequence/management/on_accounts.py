@@ -1,4 +1,4 @@
-"""Django's commands that are about the accounts, wherever these lie."""
+"""Django's commands about the accounts, wherever these lie."""
 
 from typing import Any
 
@@ -11,9 +11,9 @@ from sequence.management.sentences import errors_as_sentences
 
 
 class OnAccounts(BaseCommand):
-    """What such a command does besides: first in the bases of a class, before Django's."""
+    """What such a command does besides; it precedes Django's in the bases of a class."""
 
-    # They are made first.
+    # They are run first.
     requires_migrations_checks = False
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -25,6 +25,6 @@ class OnAccounts(BaseCommand):
         """Do as Django does, after the tables were built if they are missing."""
         with errors_as_sentences():
             if database.alias() == DEFAULT_DB_ALIAS:
-                health.restore()  # which has their tables too
+                health.recreate()  # which has their tables too
             database.prepare()
             return super().handle(*arguments, **options)

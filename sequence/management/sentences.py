@@ -16,7 +16,7 @@ from django.db import DatabaseError
 
 from sequence.accounts import database
 from sequence.errors import FiboError
-from sequence.index.health import remedy, said
+from sequence.index.engine import current, said
 from sequence.segments import build
 
 if TYPE_CHECKING:
@@ -135,5 +135,5 @@ def errors_as_sentences() -> Iterator[None]:
     except DatabaseError as error:
         if database.failed(error):
             raise CommandError(database.sentence(error)) from error
-        advice = f"; {found}" if (found := remedy(error)) else ""
+        advice = f"; {found}" if (found := current().remedy(error)) else ""
         raise CommandError(f"The index fails ({said(error)}){advice}.") from error

@@ -14,7 +14,7 @@ from procrastinate.exceptions import AlreadyEnqueued
 
 from sequence import conf
 from sequence.errors import JobsFailed
-from sequence.index import health
+from sequence.index.engine import release_connection
 from sequence.models import Segment
 from sequence.tasks import build_segment
 
@@ -50,7 +50,7 @@ def populate(numbers: list[int], say: Callable[[str], None]) -> Generator[Segmen
         if left and not told and not workers():
             told = True
             say(NO_WORKER)
-        health.give_back()
+        release_connection()
         sleep(LOOK_EVERY_S if left else 0)
 
 

@@ -39,7 +39,7 @@ def soon(upto: int) -> Future[list[Segment] | None]:
 
     Goes on until all of them are stored, or the process ends.
     """
-    return populating.soon(f"populate {upto}", partial(_all, upto))
+    return populating.submit(f"populate {upto}", partial(_all, upto))
 
 
 def _all(upto: int) -> list[Segment]:

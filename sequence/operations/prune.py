@@ -3,9 +3,7 @@
 from collections.abc import Generator, Iterator
 from typing import NamedTuple
 
-from django.db import connection
-
-from sequence import models
+from sequence.index import engine, rows
 from sequence.index.failures import Failures
 from sequence.models import Segment
 from sequence.segments import budget, build, inventory
@@ -64,15 +62,14 @@ def prune(found: list[Surplus]) -> Generator[Surplus]:
                         (store.near if each.is_copy else store).remove(each.name)
                     yield each
             store.sync()
-    if found and connection.vendor == "sqlite":
-        with failures.about("What the index needs no more"), connection.cursor() as cursor:
-            cursor.execute("VACUUM")
-            cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    if found:
+        with failures.about("What the index needs no more"):
+            engine.current().shrink()
     failures.raise_if_any()
 
 
 def _delete_rows(batch: list[Surplus]) -> None:
     # By number alone: in a damaged row the name may be another one.
     numbers = (segment_number(each.name) for each in batch if not each.is_copy)
-    rows = Segment.objects.filter(number__in=[number for number in numbers if number is not None])
-    models.remove(rows)
+    known = [number for number in numbers if number is not None]
+    rows.forget(Segment.objects.filter(number__in=known))

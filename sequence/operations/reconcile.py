@@ -3,11 +3,9 @@
 import logging
 import re
 
-from django.dispatch import receiver
-
 from sequence import conf
 from sequence.index import health
-from sequence.index.health import dispensable
+from sequence.index.failures import dispensable
 from sequence.models import Segment
 from sequence.segments import budget, build
 from sequence.store.store import LABEL, Store
@@ -28,7 +26,7 @@ def prepare() -> None:
 
     Raises OSError and DatabaseError where that cannot be written.
     """
-    health.restore()
+    health.recreate()
     sweep()
 
 
@@ -75,9 +73,9 @@ def _encoded(store: Store) -> list[str]:
     return list(filter(_ENCODED.fullmatch, store.all_names()))
 
 
-@receiver(health.restored)
-def _take_in_soon(**_: object) -> None:
-    health.restorers.soon("take in", take_in)
+def on_index_recreated(**_: object) -> None:
+    """Have files and rows brought together in the background."""
+    health.index_thread.submit("take in", take_in)
 
 
 def sweep() -> None:

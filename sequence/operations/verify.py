@@ -8,10 +8,11 @@ from typing import Any, NamedTuple, cast
 from django.db import DatabaseError
 from django.db.models import QuerySet
 
-from sequence import conf, models
+from sequence import conf
 from sequence.background import each
-from sequence.index import health
-from sequence.models import Segment, Term
+from sequence.index import engine, health
+from sequence.index.rows import delete, find, forget
+from sequence.models import Segment, Term, as_bytes
 from sequence.operations import reconcile
 from sequence.segments import build, inventory
 from sequence.store.checksum import BlockChecksums
@@ -47,8 +48,8 @@ def faults() -> list[Finding]:
             if (count := rows.count())
         ]
     except DatabaseError as error:
-        found = [health.said(error)]
-    findings = [Finding(health.name(), sentence) for sentence in found if sentence]
+        found = [engine.said(error)]
+    findings = [Finding(engine.current().name, sentence) for sentence in found if sentence]
     if sentence := build.label_fault():
         findings.append(Finding(LABEL, sentence))
     return findings
@@ -59,10 +60,8 @@ def mend_faults() -> None:
 
     Also sweeps away what builders left behind that died. Raises OSError and DatabaseError.
     """
-    health.restore("integrity_check")
-    with models.durable(), models.writing():
-        for _, rows in _rows_of_nothing():
-            models.delete(rows)
+    health.recreate("integrity_check")
+    delete(*(rows for _, rows in _rows_of_nothing()))
     reconcile.sweep()
 
 
@@ -98,7 +97,7 @@ def verify_one(name: str) -> Verified:
         findings = [Finding(name, sentence) for sentence in _wrong(name)]
         length_bytes = build.store().length(name) or 0
     except DatabaseError as error:
-        sentence, length_bytes = f"The index cannot be read about it: {health.said(error)}.", 0
+        sentence, length_bytes = f"The index cannot be read about it: {engine.said(error)}.", 0
         findings = [Finding(name, sentence)]
     except OSError as error:
         findings, length_bytes = [Finding(name, f"It cannot be read: {error}.")], 0
@@ -112,12 +111,12 @@ def repair(name: str) -> None:
     """
     number, store = _number(name), build.store()
     if conf.layout().planned(number).term_count and (
-        store.length(name) is not None or build.stored(number) or name in store.names()
+        store.length(name) is not None or find(number) or name in store.names()
     ):
         build.mend(number)
     else:
         # Nothing says that there should be a file, but for a row that is wrong.
-        models.remove(Segment.objects.filter(number=number))
+        forget(Segment.objects.filter(number=number))
         with store.sole_builder(name):
             store.remove(name)
 
@@ -150,7 +149,7 @@ def _wrong_segment(planned: Planned) -> Iterator[str]:
     else:
         for row in rows:
             yield from row.faults(planned)
-            if models.as_bytes(row.block_checksums) != checksums.digest():
+            if as_bytes(row.block_checksums) != checksums.digest():
                 yield "The index has other checksums than its bytes must have."
         yield from _wrong_terms(planned)
     yield from wrong_bytes

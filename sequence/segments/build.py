@@ -8,15 +8,17 @@ from contextlib import suppress
 from functools import cache, partial
 from pathlib import Path
 
-from sequence import conf, models
+from sequence import conf
 from sequence.background import Background
 from sequence.conf import ObjectStore
 from sequence.errors import LayoutMismatch, StoreUnreachable
-from sequence.index.health import dispensable, give_back
+from sequence.index import rows
+from sequence.index.engine import release_connection
+from sequence.index.failures import dispensable
 from sequence.index.ratelimit import acquire
 from sequence.models import Segment
 from sequence.segments import budget, pace
-from sequence.store.checksum import BLOCK_BYTES, CHECKSUM_BYTES, BlockChecksums
+from sequence.store.checksum import BlockChecksums
 from sequence.store.directory import SegmentDirectory
 from sequence.store.store import LABEL, Segments, Store
 from sequence.text import adder
@@ -109,24 +111,6 @@ def label_fault() -> str | None:
     return f"It says {found or 'nothing readable'}; it must say {expected}."
 
 
-def stored(number: int) -> Segment | None:
-    """The segment of that number, where it is stored and its row says of it what is so."""
-    planned = conf.layout().planned(number)
-    checksums = models.stored_checksums(planned)
-    if checksums is None:
-        length_bytes = models.stored_length_bytes(number)
-        if length_bytes is None:
-            return None
-        planned = conf.layout().stored(number, length_bytes)
-        checksums = models.stored_checksums(planned)
-    blocks = -(-planned.length_bytes // BLOCK_BYTES)
-    if checksums is not None and len(checksums) == blocks * CHECKSUM_BYTES:
-        return Segment(**planned._asdict(), block_checksums=checksums)
-    if acquire(f"row {number}"):
-        log.error("The row of segment %s is wrong, or FIBO_MAX_SN has grown.", number)
-    return None
-
-
 def build(number: int) -> Segment:
     """The segment of that number, made and stored first where it is missing.
 
@@ -140,9 +124,9 @@ def build(number: int) -> Segment:
 def _with_file(number: int) -> Segment | None:
     """Return the stored segment, or None if its file is missing or has another length.
 
-    `stored` does not ask: those who read the file notice.
+    `rows.find` does not ask: those who read the file notice.
     """
-    segment = stored(number)
+    segment = rows.find(number)
     with suppress(StoreUnreachable):  # a copy of it can be made without
         if segment and store().length(segment.name) != segment.length_bytes:
             return None
@@ -177,7 +161,7 @@ def make(number: int) -> Segment:
     A file that is right already stays; any other is replaced. Raises OSError and DatabaseError
     where they cannot be written; then nothing that was made is left.
     """
-    give_back()
+    release_connection()
     set_label()
     opened = store()
     planned = conf.layout().stored(number, opened.length(segment_name(number)))
@@ -190,7 +174,7 @@ def make(number: int) -> Segment:
         published, checksums = True, summing.digest()
     segment = Segment(**planned._asdict(), block_checksums=checksums)
     try:
-        models.insert(segment, adder.positions(planned.terms))
+        rows.record(segment, adder.positions(planned.terms))
     except BaseException:
         if published:
             opened.remove(planned.name)
@@ -234,14 +218,14 @@ builders = Background(BUILDERS, "build")
 
 def soon(number: int) -> Future[Segment | None]:
     """The segment of that number, when it has been built; None where the store cannot take it."""
-    return builders.soon(segment_name(number), partial(attempt, build, number))
+    return builders.submit(segment_name(number), partial(attempt, build, number))
 
 
 def mend_soon(number: int, fault: Exception) -> None:
     """Repair the segment in the background, if there is room for it, as it has such a fault."""
     # None for one that was pruned while it was read.
     if budget.keeps(number):
-        builders.soon(f"mend {number}", partial(_attempt_mend, number, fault))
+        builders.submit(f"mend {number}", partial(_attempt_mend, number, fault))
 
 
 def _attempt_mend(number: int, fault: Exception) -> None:

@@ -16,9 +16,10 @@ from typing import NamedTuple
 from django.db.models import QuerySet
 from django.db.models.functions import Length
 
-from sequence import conf, models
-from sequence.index.health import dispensable
-from sequence.models import Segment
+from sequence import conf
+from sequence.index.failures import dispensable
+from sequence.index.rows import forget
+from sequence.models import Segment, is_count
 from sequence.segments import build
 from sequence.store.checksum import BLOCK_BYTES, CHECKSUM_BYTES
 from sequence.text.layout import Planned, segment_name
@@ -50,7 +51,7 @@ def strays() -> QuerySet[Segment]:
 def remove_strays() -> int:
     """Remove those; return how many there were."""
     count = strays().count()
-    models.remove(strays())
+    forget(strays())
     return count
 
 
@@ -59,7 +60,7 @@ def planned(row: Segment) -> Planned:
 
     As of its length, if another FIBO_MAX_SN made it end elsewhere; else as it is to be built.
     """
-    length_bytes = row.length_bytes if models.is_count(row.length_bytes) else None
+    length_bytes = row.length_bytes if is_count(row.length_bytes) else None
     return conf.layout().stored(row.number, length_bytes)
 
 
@@ -139,14 +140,12 @@ def take() -> Inventory:
     inventory, served_times, repaired_times = Inventory({}, [], [], 0, 0), 0, 0
     for number, length_bytes, served, repaired in found:
         name = segment_name(number)
-        if not models.is_count(length_bytes) or (
-            files is not None and files.get(name) != length_bytes
-        ):
+        if not is_count(length_bytes) or (files is not None and files.get(name) != length_bytes):
             inventory.missing.append(number)
             continue
         inventory.stored[number] = length_bytes
-        served_times += served if models.is_count(served) else 0
-        if models.is_count(repaired) and repaired:
+        served_times += served if is_count(served) else 0
+        if is_count(repaired) and repaired:
             repaired_times += repaired
             inventory.repaired.append(number)
     return inventory._replace(served_times=served_times, repaired_times=repaired_times)

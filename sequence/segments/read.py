@@ -5,12 +5,10 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from functools import partial
 
-from django.dispatch import Signal
-
-from sequence import conf, models
+from sequence import conf
 from sequence.errors import IndexMismatch, StoreUnreachable
-from sequence.index import counters
-from sequence.index.health import dispensable
+from sequence.index import counters, rows
+from sequence.index.failures import dispensable
 from sequence.index.ratelimit import acquire
 from sequence.models import Segment
 from sequence.segments import build, pace
@@ -29,9 +27,6 @@ MIN_SPAN_BYTES = 64 * 1024
 
 MAX_SPAN_BYTES = 4 * 1024 * 1024
 """After which a stream looks for the file again, as it may have been repaired."""
-
-healed = Signal()
-"""Sent for each stretch of bytes that was recomputed, as what is stored of it is wrong."""
 
 
 class StoredSpan(FileSpan):
@@ -151,7 +146,6 @@ def _right(
         except FAULTS as fault:
             wrong = Span(start, min(start + CHUNK_BYTES, span.stop))
             start = wrong.stop
-            healed.send(segment)
             counters.note(segment.number, repaired=1)
             build.mend_soon(segment.number, fault)
             yield from compute_bytes(wrong.less(-segment.start_offset))
@@ -162,13 +156,13 @@ def found(number: int, last: int) -> Segment | None:
 
     If its row is not in the cache, the row of term `last` is compared as well.
     """
-    planned, rows = conf.layout().planned(number), models.cache.rows()
-    if planned not in rows:
+    planned, cached = conf.layout().planned(number), rows.cache.rows()
+    if planned not in cached:
         with dispensable(f"Looking up segment {number}"):
-            if segment := build.stored(number):
-                rows[planned] = segment
+            if segment := rows.find(number):
+                cached[planned] = segment
                 check_end(last)
-    return rows.get(planned)
+    return cached.get(planned)
 
 
 def check_end(n: int) -> None:
@@ -177,7 +171,7 @@ def check_end(n: int) -> None:
     The answer does not depend on it: lengths are known by arithmetic.
     """
     with dispensable(f"Looking up the end of term {n}"):
-        found, expected = models.stored_stop_offset(n), offset(n + 1)
+        found, expected = rows.find_stop_offset(n), offset(n + 1)
         if found not in (None, expected):
             mismatch = IndexMismatch(f"end of term {n:,}", found, expected)
             build.mend_soon(conf.layout().segment_of(n), mismatch)

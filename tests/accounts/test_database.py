@@ -199,7 +199,7 @@ def test_an_index_is_not_replaced_before_its_accounts_have_moved(
 ) -> None:
     before = content(own_index)
     SPOILT["the page of the segments"](own_index)
-    health.restore()
+    health.recreate()
     assert content(own_accounts) == before
     assert (own_index.with_name("damaged.sqlite3")).exists()
     assert health.fault() is None
@@ -228,7 +228,7 @@ def test_what_cannot_be_read_of_old_accounts_is_told_and_the_rest_is_kept(
     assert User.objects.create_superuser("operator").pk
     # Others may read more of it.
     assert own_index.with_name("damaged.sqlite3").exists()
-    health.restore()
+    health.recreate()
     assert own_index.with_name("damaged.sqlite3").exists()
 
 
@@ -238,7 +238,7 @@ def test_an_index_that_cannot_be_read_at_all_keeps_nobody_from_starting(
 ) -> None:
     replace_index_only(own_index, spoiled)
     database.prepare()
-    health.restore()
+    health.recreate()
     assert User.objects.create_superuser("operator").pk
     assert health.fault() is None
 
@@ -317,7 +317,7 @@ def test_a_start_with_damaged_accounts_serves_and_says_so_once(tmp_path: Path) -
 def test_the_index_may_be_deleted_at_any_time(own_index: Path, operator: Client) -> None:
     for end in ("", "-wal", "-shm"):
         own_index.with_name(own_index.name + end).unlink(missing_ok=True)
-    health.restore()
+    health.recreate()
     assert operator.get("/admin/").status_code == 200
 
 

@@ -5,7 +5,7 @@ import pytest
 from sequence import background
 
 
-def test_what_fails_now_and_then_is_done_again(
+def test_periodic_work_that_fails_is_done_again(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(background, "EVERY_S", 0.01)
@@ -20,6 +20,6 @@ def test_what_fails_now_and_then_is_done_again(
         monkeypatch.undo()
         ended.set()
 
-    background.now_and_then(act)
+    background.start_periodic(act)
     assert ended.wait(10)
-    assert caplog.text.count("What is done now and then has failed.") == 2
+    assert caplog.text.count("Periodic work has failed.") == 2

@@ -12,7 +12,7 @@ from django.test import Client
 
 from sequence import conf
 from sequence.index import health
-from sequence.index.sqlite import file
+from sequence.index.sqlite.engine import DAMAGED
 from sequence.models import Segment
 from sequence.operations import reconcile
 from sequence.segments import build
@@ -94,7 +94,7 @@ def test_an_index_that_another_process_writes_is_not_taken_for_damaged(
             build.build(1)
     idle()
     assert Segment.objects.get().number == 0
-    assert not (own_index.parent / file.DAMAGED).exists()
+    assert not (own_index.parent / DAMAGED).exists()
 
 
 def test_an_emptied_index_that_others_hold_open_is_replaced_at_once(own_index: Path) -> None:

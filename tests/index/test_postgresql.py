@@ -153,14 +153,18 @@ def test_an_index_of_before_is_brought_over(filled: Store, postgres: Postgres) -
 
 
 def test_what_the_modules_promise_holds_on_postgresql_too(postgres: Postgres) -> None:
-    names = "models inventory verify prune populate usage admin build healing stream encoded views"
+    names = (
+        "index/test_rows segments/test_build segments/test_inventory segments/test_read"
+        " segments/test_stream operations/test_populate operations/test_prune"
+        " operations/test_verify web/test_admin web/test_metrics web/test_plots web/test_views"
+    )
     done = subprocess.run(
         [
             sys.executable,
             "-m",
             "pytest",
             "-q",
-            *(f"tests/test_{name}.py" for name in (*names.split(), "metrics")),
+            *(f"tests/{name}.py" for name in names.split()),
         ],
         cwd=ROOT,
         env=environment(ROOT, FIBO_TEST_DATABASE_URL=postgres.url()),
@@ -221,12 +225,13 @@ def test_hosts_that_write_the_same_segment_at_once_all_succeed(
     filled: Store, postgres: Postgres
 ) -> None:
     program = (
-        "from sequence import conf, models; from sequence.text import adder\n"
+        "from sequence import conf, models; from sequence.index import rows\n"
+        "from sequence.text import adder\n"
         "planned = conf.layout().planned(2)\n"
         "for _ in range(50):\n"
-        "    models.remove(models.Segment.objects.filter(number=2))\n"
+        "    rows.forget(models.Segment.objects.filter(number=2))\n"
         "    segment = models.Segment(**planned._asdict(), block_checksums=b'1234')\n"
-        "    models.insert(segment, adder.positions(planned.terms))\n"
+        "    rows.record(segment, adder.positions(planned.terms))\n"
     )
     command = ["shell", "--verbosity=0", f"--command={program}"]
     assert at_once(command, filled, 4) == [(0, "")] * 4

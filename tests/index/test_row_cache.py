@@ -8,9 +8,9 @@ from django.db import DatabaseError
 from pytest_django import DjangoAssertNumQueries
 from pytest_django.fixtures import Settings
 
-from sequence import conf, models
-from sequence.index import health
-from sequence.models import RowCache, Segment, Term
+from sequence import conf
+from sequence.index import health, rows
+from sequence.models import Segment, Term
 from sequence.operations import prune, verify
 from sequence.segments import build, read
 from sequence.segments.stream import stream
@@ -34,8 +34,8 @@ def clock(data_dir: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch) -
     """The time by which rows are forgotten, which stands still."""
     settings.FIBO_SEGMENT_BYTES = 64 * 1024
     seconds = [0.0]
-    monkeypatch.setattr(models, "monotonic", lambda: seconds[0])
-    models.cache.forget()
+    monkeypatch.setattr(rows, "monotonic", lambda: seconds[0])
+    rows.cache.clear()
     return seconds
 
 
@@ -55,7 +55,7 @@ def test_the_rows_of_a_segment_are_asked_for_once(
     with django_assert_num_queries(0):
         for start in range(0, 500, 50):
             assert text(start, start + 10) == oracle.text(start, start + 10)
-    models.cache.forget()
+    rows.cache.clear()
     # The segment's, and that of the term that the first answer ends with.
     with django_assert_num_queries(2):
         for start in range(0, 500, 50):
@@ -71,7 +71,7 @@ CHANGES: dict[str, tuple[Callable[[], object], bool]] = {
     "it is built again": (lambda: build.make(0), True),
     "it is repaired": (lambda: build.mend(0), True),
     "verify repairs it": (lambda: verify.repair(segment_name(0)), True),
-    "its rows are removed": (lambda: models.remove(Segment.objects.all()), False),
+    "its rows are removed": (lambda: rows.forget(Segment.objects.all()), False),
     "it is pruned": (pruned, False),
     "the tables are made": (health._migrate, True),
 }
@@ -83,7 +83,7 @@ def test_what_changes_rows_forgets_them(
     stored: Segment, change: Callable[[], object], is_stored: bool
 ) -> None:
     change()
-    assert not models.cache.rows()
+    assert not rows.cache.rows()
     found = read.found(0, last=0)
     assert found is not stored
     assert (found is not None) == is_stored
@@ -113,42 +113,42 @@ def test_a_longer_file_of_a_greater_maximum_is_as_right(
 ) -> None:
     """Another process, with the new settings, may build it while this one remembers the row."""
     settings.FIBO_MAX_SN = 300
-    models.remove(Segment.objects.all())
+    rows.forget(Segment.objects.all())
     build.store().remove(stored.name)
     build.build(0)
     assert read.found(0, last=299)
-    remembered = dict(models.cache.rows())
+    remembered = dict(rows.cache.rows())
     settings.FIBO_MAX_SN = conf.MAX_SN
     longer = build.build(0)
     assert longer.length_bytes > next(iter(remembered)).length_bytes
     settings.FIBO_MAX_SN = 300
-    models.cache.rows().update(remembered)
+    rows.cache.rows().update(remembered)
     assert text(290, 300) == oracle.text(290, 300)
     assert not events
 
 
 def test_what_others_delete_is_believed_for_a_second(stored: Segment, clock: list[float]) -> None:
     Segment.objects.all().delete()
-    clock[0] += 0.99 * RowCache.TIME_TO_LIVE_S
+    clock[0] += 0.99 * rows.RowCache.TIME_TO_LIVE_S
     assert read.found(0, last=0) is stored
-    clock[0] += 0.01 * RowCache.TIME_TO_LIVE_S
+    clock[0] += 0.01 * rows.RowCache.TIME_TO_LIVE_S
     assert read.found(0, last=0) is None
 
 
 def test_what_is_forgotten_while_it_is_asked_for_is_not_remembered(
     stored: Segment, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    models.cache.forget()
-    asked = build.stored
+    rows.cache.clear()
+    asked = rows.find
 
     def slow(number: int) -> Segment | None:
         found = asked(number)
-        models.remove(Segment.objects.all())
+        rows.forget(Segment.objects.all())
         return found
 
-    monkeypatch.setattr(build, "stored", slow)
+    monkeypatch.setattr(rows, "find", slow)
     assert read.found(0, last=0) == stored
-    assert not models.cache.rows()
+    assert not rows.cache.rows()
 
 
 def test_what_is_not_stored_is_asked_for_each_time(
@@ -165,27 +165,27 @@ def test_an_index_that_fails_is_not_remembered(
     def fail(_: object) -> None:
         raise DatabaseError("is locked")
 
-    models.cache.forget()
+    rows.cache.clear()
     with monkeypatch.context() as broken:
-        broken.setattr(build, "stored", fail)
+        broken.setattr(rows, "find", fail)
         assert read.found(0, last=0) is None
     assert read.found(0, last=0) == stored
 
 
 def test_so_many_rows_are_remembered_at_most(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(RowCache, "MAX_ROWS", 3)
+    monkeypatch.setattr(rows.RowCache, "MAX_ROWS", 3)
     for number in range(8):
         build.build(number)
     for number in range(8):
         assert read.found(number, last=conf.layout().planned(number).first_term)
-        assert len(models.cache.rows()) <= 3
+        assert len(rows.cache.rows()) <= 3
 
 
 def test_a_term_that_ends_elsewhere_is_found_with_the_row_of_its_segment(
     stored: Segment, clock: list[float]
 ) -> None:
     Term.objects.filter(n=99).update(digits=99)
-    clock[0] += RowCache.TIME_TO_LIVE_S
+    clock[0] += rows.RowCache.TIME_TO_LIVE_S
     assert text(90, 100) == oracle.text(90, 100)
     idle()
-    assert models.stored_stop_offset(99) == offset(100)
+    assert rows.find_stop_offset(99) == offset(100)

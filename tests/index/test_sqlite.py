@@ -12,8 +12,8 @@ from time import monotonic
 import pytest
 from django.db import DatabaseError, OperationalError, connection, connections, transaction
 
-from sequence.index import health
-from sequence.index.sqlite import base, file
+from sequence.index import engine, health
+from sequence.index.sqlite import base
 from sequence.models import Segment
 from sequence.segments import build
 from tests.support import oracle
@@ -51,7 +51,7 @@ def without_log_and_memory(path: Path) -> None:
 
 def set_aside(_: Path) -> None:
     """Do as is done with a damaged one."""
-    file.set_aside()
+    engine.current().set_aside()
 
 
 LOSSES: dict[str, Callable[[Path], None]] = {
@@ -107,7 +107,7 @@ def test_a_transaction_ends_on_the_files_that_it_began_with(
         deleted(own_index)
         clock[0] += 2
         assert Segment.objects.count() == 1
-    health.restore()
+    health.recreate()
     assert Segment.objects.count() == 0
 
 
@@ -128,7 +128,7 @@ def test_what_idle_threads_hold_open_is_closed_by_who_finds_out(
     met.wait()
     deleted(own_index)
     clock[0] += 2
-    health.restore()
+    health.recreate()
     assert not stale(os.getpid(), own_index)
     met.wait()
     for thread in threads:
@@ -199,7 +199,7 @@ def test_no_two_files_of_a_process_share_their_memory(
         finally:
             met.wait()
             using.result(30)
-    health.restore()
+    health.recreate()
     assert health.fault() is None
 
 
@@ -222,7 +222,7 @@ def test_a_file_that_was_emptied_is_not_opened_but_replaced(own_index: Path) -> 
     for _ in range(2):
         with pytest.raises(DatabaseError, match="file is empty"):
             Segment.objects.exists()
-    assert health.restore() == "file is empty"
+    assert health.recreate() == "file is empty"
     assert not Segment.objects.exists()
 
 
@@ -257,7 +257,7 @@ def locks(path: Path) -> list[str]:
 
 
 @pytest.mark.parametrize(
-    "look", [health.fault, health.restore, build.store], ids=lambda f: f.__name__
+    "look", [health.fault, health.recreate, build.store], ids=lambda f: f.__name__
 )
 def test_to_look_at_the_index_drops_no_lock_of_the_process(
     own_index: Path, look: Callable[[], object]

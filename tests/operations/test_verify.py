@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from django.db import connection
 
-from sequence.index import health
+from sequence.index import engine
 from sequence.models import Segment, Term
 from sequence.operations import populate, verify
 from sequence.segments import build
@@ -143,7 +143,7 @@ def test_each_damage_is_found_and_mended(
     assert found == findings()  # nothing was changed
     assert any(f.name == name and f.sentence.startswith(sentence) for f in found), found
     verify.mend_faults()
-    for wrong in {finding.name for finding in found} - {health.name(), "layout.json"}:
+    for wrong in {finding.name for finding in found} - {engine.current().name, "layout.json"}:
         verify.repair(wrong)
     assert findings() == []
     assert {f"{n:08}.txt" for n in range(10)} <= set(build.store().names())

@@ -8,9 +8,10 @@ import pytest
 from django.db import OperationalError
 from pytest_django.fixtures import Settings
 
-from sequence import conf, models
+from sequence import conf
 from sequence.background import in_thread
 from sequence.errors import LayoutMismatch, SumMismatch
+from sequence.index import rows
 from sequence.models import Segment, Term
 from sequence.operations import populate, reconcile, verify
 from sequence.segments import build
@@ -67,7 +68,7 @@ def test_a_maximum_that_changes_rebuilds_only_what_became_too_short(
             finding for each in verify.verify(verify.names(), 1) for finding in each.findings
         ]
         # After the loss of its row, too, a file that is longer than needed is right.
-        models.remove(Segment.objects.all())
+        rows.forget(Segment.objects.all())
         assert build.build(0).last_term == stop - 1
         assert populate.missing(max_sn) == [n for n in conf.layout().numbers(Span(0, max_sn)) if n]
 
@@ -125,7 +126,7 @@ def test_bytes_whose_rows_cannot_be_written_are_removed(
     def locked(*_: object) -> None:
         raise OperationalError("database is locked")
 
-    monkeypatch.setattr(models, "insert", locked)
+    monkeypatch.setattr(rows, "record", locked)
     with pytest.raises(OperationalError):
         build.build(0)
     assert files(data_dir) == ["layout.json"]
@@ -138,7 +139,7 @@ def test_bytes_without_rows_are_taken_in_where_they_are_right(
 ) -> None:
     """As after a power cut between the rename and the commit, or the loss of the index."""
     path = data_dir / "segments" / build.build(0).name
-    models.remove(Segment.objects.all())
+    rows.forget(Segment.objects.all())
     right = path.read_bytes()
     if damage:
         path.write_bytes(right[:-1] + damage)
@@ -152,7 +153,7 @@ def test_bytes_without_rows_are_taken_in_where_they_are_right(
 def test_all_segments_without_rows_are_taken_in(data_dir: Path) -> None:
     for number in (0, 1, 2, 30):
         build.build(number)
-    models.remove(Segment.objects.exclude(number=1))
+    rows.forget(Segment.objects.exclude(number=1))
     reconcile.take_in()
     assert [segment.number for segment in Segment.objects.all()] == [0, 1, 2, 30]
     assert reconcile.unindexed() == []
@@ -276,7 +277,7 @@ def test_a_repair_never_leaves_a_row_without_a_file(
 
 def test_taking_in_goes_on_after_what_it_cannot_take(data_dir: Path) -> None:
     list(map(build.build, range(4)))
-    models.remove(Segment.objects.all())
+    rows.forget(Segment.objects.all())
     segments = data_dir / "segments"
     (segments / "00000001.txt").unlink()
     (segments / "00000001.txt" / "precious").mkdir(parents=True)

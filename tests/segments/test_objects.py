@@ -7,7 +7,8 @@ import pytest
 from django.test import Client
 from pytest_django.fixtures import Settings
 
-from sequence import conf, models
+from sequence import conf
+from sequence.index import rows
 from sequence.models import Segment
 from sequence.operations import prune, reconcile, verify
 from sequence.segments import budget, build, pace
@@ -244,7 +245,7 @@ def test_verify_looks_at_objects_and_copies_and_repair_mends_both(
 
 def test_rows_that_are_lost_are_made_again_from_the_objects(client: Client) -> None:
     ask(client)
-    models.remove(Segment.objects.all())
+    rows.forget(Segment.objects.all())
     changed_at = [head(name)["LastModified"] for name in NAMES]
     reconcile.take_in()
     assert Segment.objects.count() == 3

@@ -13,8 +13,7 @@ from django.db.models import F
 from pytest_django.fixtures import Settings
 
 from fibosite.sending import Outbox
-from sequence import models
-from sequence.index import ratelimit
+from sequence.index import ratelimit, rows
 from sequence.models import Segment, Term
 from sequence.segments import build, read
 from sequence.segments.read import StoredSpan
@@ -233,7 +232,7 @@ def test_a_row_that_says_something_else_is_made_again(
     Segment.objects.filter(number=1).update(**{column: F(column) + shift})
     assert text_of() == TEXT
     idle()
-    assert build.stored(1)
+    assert rows.find(1)
     assert Segment.objects.count() == 3
 
 
@@ -258,7 +257,7 @@ def test_a_term_that_ends_elsewhere_is_made_again(
     read.check_end(99)
     idle()
     assert "The index has the end of term 99 at offset" in caplog.text
-    assert models.stored_stop_offset(99) == offset(100)
+    assert rows.find_stop_offset(99) == offset(100)
 
 
 @pytest.mark.parametrize(
@@ -288,7 +287,7 @@ def test_the_log_has_one_true_line_a_segment_and_minute(
 
     if failure:
         monkeypatch.setattr(SegmentDirectory, "publish", fail)
-        monkeypatch.setattr(models, "insert", fail)
+        monkeypatch.setattr(rows, "record", fail)
     for minute in (1, 2):
         for _ in range(5):
             for path in paths:

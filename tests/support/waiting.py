@@ -12,7 +12,7 @@ def idle() -> None:
     from sequence.operations import populate
     from sequence.segments import build
 
-    for background in (populate.populating, build.builders, health.restorers):
+    for background in (populate.populating, build.builders, health.index_thread):
         # What is being made may have more made.
         while futures := list(background._under_way.values()):
             for future in futures:

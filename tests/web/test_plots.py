@@ -7,6 +7,7 @@ import pytest
 from pytest_django.fixtures import Settings
 
 from sequence import conf
+from sequence.index import rows
 from sequence.models import Segment
 from sequence.segments import build, inventory
 from sequence.text.layout import MAX_N, offset
@@ -93,7 +94,7 @@ def test_coverage_shows_what_is_stored_and_what_was_ever_repaired(
         build.build(segment)
     Segment.objects.filter(number=2).update(repaired=1)
     plot = plots.coverage(inventory.take())
-    spans = [build.stored(segment).span for segment in (0, 2)]  # type: ignore[union-attr]
+    spans = [rows.find(segment).span for segment in (0, 2)]  # type: ignore[union-attr]
     total = conf.layout().planned(2).span.stop
 
     def row(name: str, *spans: Span) -> tuple[str, ...]:

@@ -1,4 +1,4 @@
-"""A connection to PostgreSQL whose server is not waited for without end."""
+"""A connection to PostgreSQL with a timeout for each statement, on the client's side."""
 
 from collections.abc import Generator
 from typing import Any
@@ -13,18 +13,17 @@ ten million terms take seconds. Only a server that hangs takes longer, or a host
 TRANSACTION_S = 90
 """The same within a transaction: what writes waits for others, for up to a minute."""
 
-
 CHECK_S = 1
-"""The same of the question whether it answers at all."""
+"""The same for the question whether the server answers at all."""
 
 
 class Connection(psycopg.Connection[Any]):  # type: ignore[misc]
-    """psycopg's connection, but that it ends where its server does not answer in time."""
+    """psycopg's connection, which closes itself if its server does not answer in time."""
 
     patience_s = LOOK_UP_S
 
     def check(self) -> None:
-        """Raises OperationalError where the server does not answer by it."""
+        """Raise OperationalError if the server does not answer."""
         self.patience_s = CHECK_S
         try:
             # Else the question would begin a transaction.
@@ -36,14 +35,14 @@ class Connection(psycopg.Connection[Any]):  # type: ignore[misc]
     def wait(
         self, gen: Generator[Any, Any, Any], interval: float = 0.1, timeout: float | None = None
     ) -> Any:
-        """What psycopg gets from the server; raises OperationalError where it takes too long."""
+        """Return what psycopg gets from the server; raise OperationalError if it takes too long."""
         if timeout is None:
             idle = self.pgconn.transaction_status == TransactionStatus.IDLE
             timeout = self.patience_s if idle else TRANSACTION_S
         try:
             return super().wait(gen, interval, timeout)
         except psycopg.errors._WaitTimeout as error:
-            # What it was asked may still be answered, and would be taken for the next answer.
+            # A late answer would be taken for that to the next question.
             self.close()
             raise psycopg.OperationalError(
                 f"the server has not answered within {timeout:.0f} s"

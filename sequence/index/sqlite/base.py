@@ -17,6 +17,7 @@ from django.db import DatabaseError
 from django.db.backends.sqlite3 import base, operations
 from django.db.utils import DatabaseErrorWrapper
 
+from sequence.index.sqlite.engine import SQLiteEngine, code
 from sequence.store.directory import SegmentDirectory
 
 
@@ -57,12 +58,10 @@ def _assert_writable(connection: sqlite3.Connection) -> None:
         connection.execute("ROLLBACK")
         _only_reading.clear()
     except sqlite3.OperationalError as error:
-        # The lower byte is the kind, the rest tells more of it.
-        kind = error.sqlite_errorcode & 0xFF
-        if kind == sqlite3.SQLITE_READONLY:
+        if code(error) == sqlite3.SQLITE_READONLY:
             _only_reading.set()
         # Another one that is writing is no fault.
-        if kind != sqlite3.SQLITE_BUSY:
+        if code(error) != sqlite3.SQLITE_BUSY:
             raise
     connection.execute(f"PRAGMA busy_timeout = {patience_ms}")
 
@@ -209,7 +208,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
 
     A value in SQLite has a type of its own, whatever its column's, and in a damaged file it may be
     any. So reading never raises for a value: it gives what is there, and those who need another
-    type look at it (`models.Segment.faults`).
+    type look at it (`Segment.faults`).
     """
 
     ops_class = DatabaseOperations
@@ -223,6 +222,11 @@ class DatabaseWrapper(base.DatabaseWrapper):
         # Whether its thread has said that it needs it no more for now.
         self._idle = False
         self._idling = Lock()
+
+    @cached_property
+    def engine(self) -> SQLiteEngine:
+        """What the index may ask of SQLite."""
+        return SQLiteEngine(self)
 
     @property
     def path(self) -> Path:

@@ -6,7 +6,7 @@ from django.core.management.base import CommandParser
 from django.core.management.commands import migrate
 from django.db import connections
 
-from sequence.index.health import sole_migrator
+from sequence.index import engine
 
 
 class Command(migrate.Command):
@@ -25,6 +25,6 @@ class Command(migrate.Command):
 
     def handle(self, *arguments: Any, database: str | None, **options: Any) -> None:
         """Migrate; who had to wait finds nothing left to do."""
-        with sole_migrator():
+        with engine.current().exclusive():
             for each in [database] if database else connections:
                 super().handle(*arguments, database=each, **options)

@@ -7,7 +7,7 @@ from typing import Any
 
 from django.core.management.base import CommandError
 
-from sequence.index import health
+from sequence.index import engine
 from sequence.index.failures import Failures
 from sequence.management.sentences import StoreCommand
 from sequence.operations.verify import Finding, faults, mend_faults, names, verify
@@ -57,7 +57,7 @@ class Command(StoreCommand):
         for finding in findings:
             self.stdout.write(f"{finding.name}: {finding.sentence}")
         if repair:
-            with self._failures.about(health.name()):
+            with self._failures.about(engine.current().name):
                 mend_faults()
         return findings
 

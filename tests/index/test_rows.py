@@ -1,7 +1,7 @@
 import pytest
 from django.db import IntegrityError, connection, transaction
 
-from sequence import models
+from sequence.index import rows
 from sequence.models import Segment, Term
 from tests.support import oracle
 
@@ -15,9 +15,9 @@ def segment(number: int = 0, **changed: int) -> Segment:
 
 def test_the_rows_of_a_segment_place_each_of_its_terms() -> None:
     positions = [0, 2, 4, 6, 8, 10, 12, 14, 17]
-    models.insert(segment(term_count=8, length_bytes=17), positions)
-    rows = list(Term.objects.order_by("n").values_list("n", "segment", "position", "digits"))
-    assert rows == [
+    rows.record(segment(term_count=8, length_bytes=17), positions)
+    found = Term.objects.order_by("n").values_list("n", "segment", "position", "digits")
+    assert list(found) == [
         (n, 0, position, len(term) - 1)
         for n, (position, term) in enumerate(zip(positions, oracle.terms(8), strict=False))
     ]
@@ -25,26 +25,26 @@ def test_the_rows_of_a_segment_place_each_of_its_terms() -> None:
 
 def test_many_rows_are_written_whole() -> None:
     count = 30_000
-    models.insert(segment(term_count=count, length_bytes=2 * count), range(0, 2 * count + 1, 2))
+    rows.record(segment(term_count=count, length_bytes=2 * count), range(0, 2 * count + 1, 2))
     assert Term.objects.count() == count
 
 
 def test_rows_are_written_all_or_none() -> None:
-    models.insert(segment(), [0, 2, 4, 6])
+    rows.record(segment(), [0, 2, 4, 6])
     impossible = segment(0, length_bytes=5)
     with pytest.raises(IntegrityError), transaction.atomic():
-        models.insert(impossible, [0, 2, 4, 6])
+        rows.record(impossible, [0, 2, 4, 6])
     assert Segment.objects.get().length_bytes == 6
     assert Term.objects.count() == 3
 
 
 def test_rows_take_the_place_of_others() -> None:
-    models.insert(segment(), [0, 2, 4, 6])
-    models.insert(segment(1, first_term=1, start_offset=6), [0, 2, 4, 6])
-    models.insert(segment(), [0, 2, 4, 6])
+    rows.record(segment(), [0, 2, 4, 6])
+    rows.record(segment(1, first_term=1, start_offset=6), [0, 2, 4, 6])
+    rows.record(segment(), [0, 2, 4, 6])
     assert [row.number for row in Segment.objects.all()] == [0, 1]
-    rows = Term.objects.order_by("n").values_list("n", "segment_id")
-    assert list(rows) == [(0, 0), (1, 0), (2, 0), (3, 1)]
+    found = Term.objects.order_by("n").values_list("n", "segment_id")
+    assert list(found) == [(0, 0), (1, 0), (2, 0), (3, 1)]
 
 
 @pytest.mark.parametrize("changed", [{"term_count": 0}, {"length_bytes": 5}, {"start_offset": -1}])
@@ -60,8 +60,8 @@ def test_the_index_refuses_terms_without_digits() -> None:
 
 
 def test_the_stop_offset_of_a_term_is_where_its_space_ends() -> None:
-    models.insert(segment(3, first_term=7, start_offset=100), [0, 2, 4, 6])
-    assert [models.stored_stop_offset(n) for n in (6, 7, 9, 10)] == [None, 102, 106, None]
+    rows.record(segment(3, first_term=7, start_offset=100), [0, 2, 4, 6])
+    assert [rows.find_stop_offset(n) for n in (6, 7, 9, 10)] == [None, 102, 106, None]
 
 
 @pytest.mark.skipif(connection.vendor != "sqlite", reason="it is SQLite's")
