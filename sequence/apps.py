@@ -10,5 +10,25 @@ class SequenceConfig(AppConfig):
     verbose_name = "Fibonacci sequence"
 
     def ready(self) -> None:
-        """Registers the checks that Django makes at every start."""
-        from sequence import checks  # noqa: F401
+        """Register the checks that Django makes at every start, and connect receivers."""
+        from sequence import checks, signals  # noqa: F401
+        from sequence.operations import reconcile
+
+        signals.index_recreated.connect(reconcile.submit)
+        signals.segment_built.connect(count_built)
+        signals.segment_repaired.connect(count_repaired)
+
+
+# Loaded when there is something to count: commands would start 14 ms later with the library.
+def count_built(**_: object) -> None:
+    """Count a segment that was built."""
+    from sequence.web import metrics
+
+    metrics.SEGMENTS_BUILT.inc()
+
+
+def count_repaired(**_: object) -> None:
+    """Count a stretch of stored bytes that was wrong and was recomputed."""
+    from sequence.web import metrics
+
+    metrics.STORE_HEALED.inc()

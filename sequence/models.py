@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
-from functools import reduce
+from functools import partial, reduce
 from operator import or_
 from threading import Lock
 from time import monotonic
@@ -16,6 +16,7 @@ from django.db.models.functions import Cast
 from django.utils.timezone import now
 
 from sequence.errors import shortened
+from sequence.signals import segment_built
 from sequence.text.layout import Planned
 from sequence.text.span import Span
 
@@ -310,6 +311,7 @@ def _replace(segment: Segment) -> None:
         wrong |= models.Q(segment=segment.number)
     else:
         segment.save(force_insert=True)
+        transaction.on_commit(partial(segment_built.send, segment.number))
     delete(Term.objects.filter(wrong))
 
 

@@ -12,7 +12,6 @@ from contextlib import closing, contextmanager, suppress
 from django.apps import apps
 from django.core.management import call_command
 from django.db import DEFAULT_DB_ALIAS, DatabaseError, connection
-from django.dispatch import Signal
 
 from sequence import conf, models
 from sequence.accounts import database
@@ -21,6 +20,7 @@ from sequence.background import Background
 from sequence.errors import FiboError
 from sequence.index.ratelimit import acquire
 from sequence.index.sqlite import file
+from sequence.signals import index_recreated
 from sequence.store.directory import SegmentDirectory
 
 log = logging.getLogger(__name__)
@@ -30,9 +30,6 @@ NO_SUCH_TABLE = ("42P01", "42703")
 
 MIGRATING = -1
 """The key of the lock of those who make the tables; those of segments are their numbers."""
-
-restored = Signal()
-"""Sent when an index that failed has been made anew, empty."""
 
 restorers = Background(1, "index")
 
@@ -86,7 +83,7 @@ def _is_file() -> bool:
 
 def _restore_and_tell() -> None:
     if restore():
-        restored.send(None)
+        index_recreated.send(None)
 
 
 def fault(check: str = "quick_check") -> str | None:

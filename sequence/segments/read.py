@@ -5,8 +5,6 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from functools import partial
 
-from django.dispatch import Signal
-
 from sequence import conf, models
 from sequence.errors import IndexMismatch, StoreUnreachable
 from sequence.index import counters
@@ -14,6 +12,7 @@ from sequence.index.health import dispensable
 from sequence.index.ratelimit import acquire
 from sequence.models import Segment
 from sequence.segments import build, pace
+from sequence.signals import segment_repaired
 from sequence.store.checksum import BLOCK_BYTES, blocks_around
 from sequence.store.opened import SegmentFile
 from sequence.store.pieces import FileSpan, Piece, piece_bytes
@@ -29,9 +28,6 @@ MIN_SPAN_BYTES = 64 * 1024
 
 MAX_SPAN_BYTES = 4 * 1024 * 1024
 """After which a stream looks for the file again, as it may have been repaired."""
-
-healed = Signal()
-"""Sent for each stretch of bytes that was recomputed, as what is stored of it is wrong."""
 
 
 class StoredSpan(FileSpan):
@@ -151,7 +147,7 @@ def _right(
         except FAULTS as fault:
             wrong = Span(start, min(start + CHUNK_BYTES, span.stop))
             start = wrong.stop
-            healed.send(segment)
+            segment_repaired.send(segment.number)
             counters.note(segment.number, repaired=1)
             build.mend_soon(segment.number, fault)
             yield from compute_bytes(wrong.less(-segment.start_offset))

@@ -5,9 +5,7 @@ import platform
 from collections.abc import Iterator
 from itertools import product
 
-from django.db import DatabaseError, transaction
-from django.db.models.signals import post_save
-from django.dispatch import receiver
+from django.db import DatabaseError
 from prometheus_client import (
     CONTENT_TYPE_PLAIN_0_0_4,
     CollectorRegistry,
@@ -24,9 +22,7 @@ from sequence import __version__
 from sequence.errors import FiboError
 from sequence.index import health
 from sequence.index.ratelimit import acquire
-from sequence.models import Segment
 from sequence.segments import inventory
-from sequence.segments.read import healed
 from sequence.text.format import FORMATS
 from sequence.text.layout import LAYOUT_VERSION
 from sequence.web.counting import SharedValue
@@ -110,18 +106,6 @@ def requests(method: str, code: int, format: str) -> Counter:
 def sent_bytes(format: str) -> Counter:
     """The counter of the bytes that were sent in the format."""
     return _SENT_BYTES[format]
-
-
-# A signal, as `build` would else import the library for the commands too: 14 ms of their 220.
-@receiver(post_save, sender=Segment)
-def _count_built(created: bool, **_: object) -> None:
-    if created:
-        transaction.on_commit(SEGMENTS_BUILT.inc)
-
-
-@receiver(healed)
-def _count_healed(**_: object) -> None:
-    STORE_HEALED.inc()
 
 
 def exposition() -> tuple[bytes, str]:
