@@ -128,17 +128,14 @@ def child_exit(server: Arbiter, worker: Worker) -> None:
 
 
 def post_worker_init(worker: Worker) -> None:
-    """Begins what goes on beside the requests.
-
-    Segments that the index does not know of are taken in, counts are written, and files closed.
-    """
+    """Begin the background work: files and rows are reconciled, counts written, files closed."""
     from sequence import background
-    from sequence.index import counters, health
+    from sequence.index import counters
     from sequence.operations import reconcile
     from sequence.store import opened
 
     background.start_periodic(counters.write, opened.close_unused)
-    health.index_thread.submit("take in", reconcile.take_in)
+    reconcile.submit()
 
 
 def worker_exit(server: Arbiter, worker: Worker) -> None:

@@ -34,7 +34,7 @@ try:
 except (OSError, DatabaseError) as error:
     log.error("%s", database.sentence(error))
 try:
-    reconcile.prepare()
+    reconcile.repair_and_sweep()
 except (OSError, DatabaseError) as error:
     log.error("The store cannot be prepared: %s.", str(error).partition("\n")[0])
 # Workers have loaded what answers need: when they are asked, there may be no descriptor for a file.

@@ -7,7 +7,7 @@ from django.db import DEFAULT_DB_ALIAS
 
 from sequence.accounts import database
 from sequence.index import health
-from sequence.management.sentences import errors_as_sentences
+from sequence.management.base import errors_as_sentences
 
 
 class OnAccounts(BaseCommand):

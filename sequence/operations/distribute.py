@@ -1,4 +1,4 @@
-"""Has the workers of all hosts fill the store, and watches what they have stored."""
+"""Has the workers of all hosts fill the store, by jobs of procrastinate's, and polls the index."""
 
 from collections.abc import Callable, Generator
 from contextlib import suppress
@@ -9,6 +9,7 @@ from typing import Any
 from django.conf import settings
 from django.db.models import QuerySet
 from django.db.models.functions import Now
+from procrastinate.contrib.django import app
 from procrastinate.contrib.django.models import ProcrastinateJob, ProcrastinateWorker
 from procrastinate.exceptions import AlreadyEnqueued
 
@@ -16,9 +17,11 @@ from sequence import conf
 from sequence.errors import JobsFailed
 from sequence.index.engine import release_connection
 from sequence.models import Segment
-from sequence.tasks import build_segment
 
-LOOK_EVERY_S = 0.5
+JOB = "build"
+"""The job's name; sequence/tasks.py says what it does, and in which queue."""
+
+POLL_EVERY_S = 0.5
 
 NO_WORKER = (
     "No worker is running: the segments are built as soon as there is one, "
@@ -26,15 +29,15 @@ NO_WORKER = (
 )
 
 
-def populate(numbers: list[int], say: Callable[[str], None]) -> Generator[Segment]:
-    """Has the segments built by workers, and yields each when it is stored.
+def segments(numbers: list[int], say: Callable[[str], None]) -> Generator[Segment]:
+    """Have the segments built by workers, and yield each when it is stored.
 
-    Can be stopped at any time: the workers go on. `say` is given what whoever waits should know.
-    Raises JobsFailed where the workers have given one up, and DatabaseError.
+    Can be stopped at any time: the workers go on. `say` is called if nobody works. Raises
+    JobsFailed if the workers have given segments up, and DatabaseError.
     """
     left, given_up = set(numbers), set(_jobs("failed").values_list("id", flat=True))
-    told = False
-    # Before any row is looked at: that of a segment whose file is gone is right again only after.
+    said = False
+    # Before any row is read: that of a segment whose file is gone is right again only after.
     queue(numbers)
     while left:
         # In this order: what is no longer queued has failed, or has its row.
@@ -47,41 +50,41 @@ def populate(numbers: list[int], say: Callable[[str], None]) -> Generator[Segmen
         if left and left <= failed:
             raise JobsFailed(sorted(left))
         queue(sorted(left - queued - failed))
-        if left and not told and not workers():
-            told = True
+        if left and not said and not _has_worker():
+            said = True
             say(NO_WORKER)
         release_connection()
-        sleep(LOOK_EVERY_S if left else 0)
+        sleep(POLL_EVERY_S if left else 0)
 
 
 def queue(numbers: list[int]) -> None:
-    """Queues a job for each segment, unless there is one."""
+    """Queue a job for each segment, unless there is one."""
     for number in numbers:
-        # Another one who distributes may have been faster.
+        # Another process that distributes may have been faster.
         with suppress(AlreadyEnqueued):
-            build_segment.configure(queueing_lock=f"segment {number}").defer(number=number)
+            job = app.configure_task(JOB, queueing_lock=f"segment {number}", allow_unknown=False)
+            job.defer(number=number)
 
 
-def workers() -> int:
-    """How many workers have told lately that they live."""
+def _has_worker() -> bool:
+    """Whether a worker has sent its heartbeat lately."""
     silent_s: float = settings.PROCRASTINATE_WORKER_DEFAULTS["stalled_worker_timeout"]
-    lately = timedelta(seconds=silent_s)
-    count: int = ProcrastinateWorker.objects.filter(last_heartbeat__gt=Now() - lately).count()
-    return count
+    since = Now() - timedelta(seconds=silent_s)
+    return bool(ProcrastinateWorker.objects.filter(last_heartbeat__gt=since).exists())
 
 
 def _jobs(*statuses: str) -> "QuerySet[Any]":
-    jobs: QuerySet[Any] = ProcrastinateJob.objects.filter(task_name=build_segment.name)
-    return jobs.filter(status__in=statuses)
+    jobs: QuerySet[Any] = ProcrastinateJob.objects.filter(task_name=JOB, status__in=statuses)
+    return jobs
 
 
 def _numbers(jobs: "QuerySet[Any]") -> set[int]:
-    """The segments that the jobs are about."""
+    """Return the numbers of the segments that the jobs are about."""
     return set(jobs.values_list("args__number", flat=True))
 
 
 def _stored(numbers: set[int]) -> list[Segment]:
-    """Those of the segments that are stored."""
+    """Return those of the segments that are stored."""
     if not numbers:
         return []
     among = Segment.objects.filter(number__gte=min(numbers), number__lte=max(numbers))

@@ -13,12 +13,14 @@ from sequence.segments import budget, build, inventory
 from sequence.text.layout import segment_name
 from sequence.text.span import Span
 
+populating = Background(1, "populate")
+
 
 def missing(upto: int) -> list[int]:
     """Return the numbers of the segments that the first `upto` terms need and that are not stored.
 
-    A row that is wrong, or without its file, stores nothing. Those for which there is no room are
-    left out.
+    A row that is wrong, or without its file, stores nothing. Segments beyond the budget are left
+    out.
     """
     # The rows first: what is stored in between has its file by then.
     rows = {row.number: row for row in inventory.rows()}
@@ -31,23 +33,7 @@ def missing(upto: int) -> list[int]:
     ]
 
 
-populating = Background(1, "populate")
-
-
-def soon(upto: int) -> Future[list[Segment] | None]:
-    """The segments that are then built for the first `upto` terms, apart from those clients await.
-
-    Goes on until all of them are stored, or the process ends.
-    """
-    return populating.submit(f"populate {upto}", partial(_all, upto))
-
-
-def _all(upto: int) -> list[Segment]:
-    unstopped = takewhile(lambda _: not populating.stopped, populate(missing(upto), build.BUILDERS))
-    return list(unstopped)
-
-
-def populate(numbers: list[int], workers: int) -> Generator[Segment]:
+def segments(numbers: list[int], workers: int) -> Generator[Segment]:
     """Build the segments, `workers` at once, and yield each when it is stored.
 
     Can be stopped at any time; what is stored by then stays. Raises SomeFailed at the end if some
@@ -58,3 +44,16 @@ def populate(numbers: list[int], workers: int) -> Generator[Segment]:
         with failures.about(f"Segment {number}"):
             yield building.result()
     failures.raise_if_any()
+
+
+def submit(upto: int) -> Future[list[Segment] | None]:
+    """Have the segments of the first `upto` terms built in the background; return what is built.
+
+    Goes on until all of them are stored, or the process ends. Clients' segments have other threads.
+    """
+    return populating.submit(f"populate {upto}", partial(_until_stopped, upto))
+
+
+def _until_stopped(upto: int) -> list[Segment]:
+    built = segments(missing(upto), build.BUILDERS)
+    return list(takewhile(lambda _: not populating.stopped, built))

@@ -15,7 +15,7 @@ BATCH = 500
 
 
 class Surplus(NamedTuple):
-    """A file, or a row, for which the store has no room."""
+    """A file, or a row, beyond the store's budget."""
 
     name: str
     length_bytes: int
@@ -24,7 +24,7 @@ class Surplus(NamedTuple):
 
 
 def surplus() -> list[Surplus]:
-    """What is to be deleted: the segments beyond the budget."""
+    """Return what is to be deleted: the segments beyond the budget."""
     store = build.store()
     return list(_beyond() if store.near is store else _copies(store.near))
 
@@ -42,11 +42,11 @@ def _copies(near: Segments) -> Iterator[Surplus]:
             yield Surplus(name, near.length(name) or 0, is_copy=True)
 
 
-def prune(found: list[Surplus]) -> Generator[Surplus]:
-    """Delete them, and yield each when it is gone; then have the index give up what it can.
+def delete(found: list[Surplus]) -> Generator[Surplus]:
+    """Delete the surplus, and yield each when it is gone; then shrink the index.
 
-    Who reads one of them at the time reads on to its end. Raises SomeFailed at the end if some
-    could not be deleted.
+    A stream that reads one of them at that time reads it to its end. Raises SomeFailed at the end
+    if some could not be deleted.
     """
     failures, store = Failures("deleted"), build.store()
     for start in range(0, len(found), BATCH):
@@ -57,7 +57,7 @@ def prune(found: list[Surplus]) -> Generator[Surplus]:
             for each in batch:
                 with failures.about(each.name):
                     with store.sole_builder(each.name):
-                        # Again, as somebody may have built it since.
+                        # Again, as it may have been built since.
                         _delete_rows([each])
                         (store.near if each.is_copy else store).remove(each.name)
                     yield each

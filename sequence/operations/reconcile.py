@@ -1,4 +1,4 @@
-"""Brings files and rows together: before a start, and after the loss of an index."""
+"""Reconciliation of files and rows: before a start, and after the loss of an index."""
 
 import logging
 import re
@@ -8,7 +8,7 @@ from sequence.index import health
 from sequence.index.failures import dispensable
 from sequence.models import Segment
 from sequence.segments import budget, build
-from sequence.store.store import LABEL, Store
+from sequence.store.store import LABEL
 from sequence.text.layout import segment_number
 
 log = logging.getLogger(__name__)
@@ -18,76 +18,62 @@ _ENCODED = re.compile(
     r"|coded\.lock",
     re.ASCII,
 )
-"""The names that encoded segments had, while they were stored."""
+"""The names of encoded segments, which versions before 0.1.0 stored."""
 
 
-def prepare() -> None:
-    """Makes the index where it is missing or damaged, and sweeps the store: before a start.
+def repair_and_sweep(check: str = "quick_check") -> None:
+    """Recreate an index that is missing or damaged, rewrite a damaged label, and sweep the store.
 
-    Raises OSError and DatabaseError where that cannot be written.
+    `check` is SQLite's, of its file. Raises OSError and DatabaseError if they cannot be written.
     """
-    health.recreate()
-    sweep()
-
-
-def unindexed() -> list[int]:
-    """The numbers of the segments whose files are there and whose rows are not."""
-    numbers = map(segment_number, build.store().names())
-    rows = set(Segment.objects.values_list("number", flat=True))
-    return sorted(n for n in numbers if n is not None and n not in rows and _is_kept(n))
-
-
-def _is_kept(number: int) -> bool:
-    """Whether there is a segment of that number, which some lie between, and room for it."""
-    return budget.keeps(number) and conf.layout().planned(number).term_count > 0
-
-
-def take_in() -> None:
-    """Brings files and rows together again, as after the loss of an index.
-
-    Has the rows of segments written that have none, one after another, and removes what versions
-    before kept in content codings.
-    """
-    with dispensable("Removing encoded segments"):
-        _remove_encoded()
-    with dispensable("Looking for segments without rows"):
-        for number in unindexed():
-            build.attempt(build.build, number)
-
-
-def _remove_encoded() -> None:
-    """Remove the encoded segments of versions before 0.1.0, with what their builders left."""
-    store = build.store()
-    if not _encoded(store):
-        return
-    # One process of a host removes them, and tells.
-    with store.sole_builder(LABEL):
-        if found := _encoded(store):
-            for name in found:
-                store.remove(name)
-            store.sync()
-            log.info("Removed %s files of encoded segments: nothing encoded is stored.", len(found))
-
-
-def _encoded(store: Store) -> list[str]:
-    return list(filter(_ENCODED.fullmatch, store.all_names()))
-
-
-def on_index_recreated(**_: object) -> None:
-    """Have files and rows brought together in the background."""
-    health.index_thread.submit("take in", take_in)
-
-
-def sweep() -> None:
-    """Remove what builders left behind that died, and put a damaged label right.
-
-    Builders at work are let be. Raises OSError if the label cannot be written.
-    """
+    health.recreate(check)
     for name in build.store().abandoned():
         with dispensable(f"Sweeping {name}"):
             rows = Segment.objects.filter(name=name)
-            # Complete, perhaps, but not in the index yet; it can be made again.
+            # The file may be complete, but has no row yet; it can be built again.
             if build.store().is_own(name) and not rows.exists():
                 build.store().remove(name)
     if build.label_fault():
         build.set_label()
+
+
+def submit(**_: object) -> None:
+    """Have files and rows reconciled in the background; a receiver of `index_recreated`."""
+    health.index_thread.submit("reconcile", files_and_rows)
+
+
+def files_and_rows() -> None:
+    """Write the rows of segments that have none, and remove what older versions stored encoded."""
+    with dispensable("Removing encoded segments"):
+        _remove_encoded()
+    with dispensable("Looking for segments without rows"):
+        for number in without_rows():
+            build.attempt(build.build, number)
+
+
+def without_rows() -> list[int]:
+    """Return the numbers of the segments whose files exist and whose rows do not.
+
+    Without those of no terms, which lie within one long term, and those beyond the budget.
+    """
+    numbers = map(segment_number, build.store().names())
+    rows = set(Segment.objects.values_list("number", flat=True))
+    planned = conf.layout().planned
+    return sorted(
+        n
+        for n in numbers
+        if n is not None and n not in rows and budget.keeps(n) and planned(n).term_count
+    )
+
+
+def _remove_encoded() -> None:
+    store = build.store()
+    if not any(map(_ENCODED.fullmatch, store.all_names())):
+        return
+    # One process of a host removes them, and logs it.
+    with store.sole_builder(LABEL):
+        if found := list(filter(_ENCODED.fullmatch, store.all_names())):
+            for name in found:
+                store.remove(name)
+            store.sync()
+            log.info("Removed %s files of encoded segments: nothing encoded is stored.", len(found))

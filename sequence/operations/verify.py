@@ -1,4 +1,4 @@
-"""Compares what is stored with arithmetic, and says where they differ."""
+"""Compares what is stored with arithmetic, says where they differ, and repairs it if asked to."""
 
 from collections.abc import Generator, Iterator
 from contextlib import suppress
@@ -11,6 +11,7 @@ from django.db.models import QuerySet
 from sequence import conf
 from sequence.background import each
 from sequence.index import engine, health
+from sequence.index.failures import Failures
 from sequence.index.rows import delete, find, forget
 from sequence.models import Segment, Term, as_bytes
 from sequence.operations import reconcile
@@ -27,12 +28,12 @@ class Finding(NamedTuple):
     """Something that is not as it must be."""
 
     name: str
-    """The file that it is about, or whose rows."""
+    """Of the file that it is about, or that has the rows."""
     sentence: str
 
 
 class Verified(NamedTuple):
-    """A file that was looked at, whole, with its rows."""
+    """A whole file that was compared, with its rows."""
 
     name: str
     length_bytes: int
@@ -40,7 +41,7 @@ class Verified(NamedTuple):
 
 
 def faults() -> list[Finding]:
-    """Return what is wrong with the label, with the index, and with rows that are of no file."""
+    """Return what is wrong with the index, with the label, and with rows that are of no file."""
     try:
         found = [health.fault("integrity_check")] + [
             f"It has {count:,} {what}."
@@ -55,14 +56,13 @@ def faults() -> list[Finding]:
     return findings
 
 
-def mend_faults() -> None:
-    """Mends those: makes the index anew where it is damaged, and removes such rows.
+def repair_faults() -> None:
+    """Repair those: the index, the label, and such rows, which are removed. Sweep the store, too.
 
-    Also sweeps away what builders left behind that died. Raises OSError and DatabaseError.
+    Raises OSError and DatabaseError.
     """
-    health.recreate("integrity_check")
+    reconcile.repair_and_sweep("integrity_check")
     delete(*(rows for _, rows in _rows_of_nothing()))
-    reconcile.sweep()
 
 
 def _rows_of_nothing() -> list[tuple[str, QuerySet[Any]]]:
@@ -74,25 +74,30 @@ def _rows_of_nothing() -> list[tuple[str, QuerySet[Any]]]:
 
 
 def names() -> list[str]:
-    """All that there is to look at: the names of the files, and of those that rows tell of."""
+    """Return the names of all files, and of those that rows tell of."""
     numbers: list[int] = []
-    with suppress(DatabaseError):  # which is a fault
+    with suppress(DatabaseError):  # one of `faults`
         numbers += inventory.numbers()
     of_rows = filter(conf.layout().is_name, map(segment_name, numbers))
     return sorted({*build.store().names(), *of_rows})
 
 
-def verify(names: list[str], workers: int) -> Generator[Verified]:
-    """Looks at the files and their rows, `workers` files at once, in the order given.
+def files(names: list[str], workers: int, repairs: Failures | None = None) -> Generator[Verified]:
+    """Compare the files and their rows, `workers` files at once; yield them in the order given.
 
-    Changes nothing.
+    With `repairs` each that is wrong is repaired after it was yielded, and a failure of that is
+    noted there. Otherwise nothing is changed.
     """
-    for _, looking in each(verify_one, names, workers):
-        yield looking.result()
+    for name, verifying in each(verify_file, names, workers):
+        verified = verifying.result()
+        yield verified
+        if repairs and verified.findings:
+            with repairs.about(name):
+                repair_file(name)
 
 
-def verify_one(name: str) -> Verified:
-    """Looks at one file and its rows."""
+def verify_file(name: str) -> Verified:
+    """Compare one file and its rows."""
     try:
         findings = [Finding(name, sentence) for sentence in _wrong(name)]
         length_bytes = build.store().length(name) or 0
@@ -104,10 +109,10 @@ def verify_one(name: str) -> Verified:
     return Verified(name, length_bytes, findings)
 
 
-def repair(name: str) -> None:
-    """Mends what was found about the file: a segment is made again, all else is removed.
+def repair_file(name: str) -> None:
+    """Repair what was found about the file: a segment is rebuilt, all else is removed.
 
-    Raises OSError and DatabaseError where that cannot be written.
+    Raises OSError and DatabaseError if that cannot be written.
     """
     number, store = _number(name), build.store()
     if conf.layout().planned(number).term_count and (
@@ -122,14 +127,14 @@ def repair(name: str) -> None:
 
 
 def _number(name: str) -> int:
-    """The number in the name of a segment of the store's own."""
+    """Return the number in the name of one of the store's own segments."""
     return cast("int", segment_number(name))
 
 
 def _wrong(name: str) -> Iterator[str]:
-    """What is wrong with a file and its rows."""
+    """Yield what is wrong with a file and its rows."""
     number = _number(name)
-    # What a builder has not finished, be it at work or dead, nobody reads either.
+    # What a builder, at work or dead, has not finished is read by nobody.
     if build.store().is_being_made(name) and not Segment.objects.filter(number=number).exists():
         return
     planned = conf.layout().stored(number, build.store().length(name))
@@ -140,7 +145,7 @@ def _wrong(name: str) -> Iterator[str]:
 
 
 def _wrong_segment(planned: Planned) -> Iterator[str]:
-    """What is wrong with a segment's rows and with its file."""
+    """Yield what is wrong with a segment's rows and with its file."""
     rows = Segment.objects.filter(number=planned.number)
     checksums = BlockChecksums()
     wrong_bytes = list(_wrong_bytes(planned, checksums))
@@ -156,13 +161,13 @@ def _wrong_segment(planned: Planned) -> Iterator[str]:
 
 
 def _wrong_terms(planned: Planned) -> Iterator[str]:
-    """The first of its terms whose row is wrong or missing, or how many rows are too many."""
+    """Yield the first term whose row is wrong or missing, or else how many rows are too many."""
     number, terms = planned.number, planned.terms
     positions = adder.positions(terms)
     places = enumerate(pairwise(positions), terms.start)
     expected = ((n, number, start, stop - start - 1) for n, (start, stop) in places)
     among = Term.objects.filter(n__gte=terms.start, n__lt=terms.stop).order_by("n")
-    # All at once, as the positions are: a cursor left open would outlive its connection.
+    # All at once, like the positions: a cursor left open would outlive its connection.
     rows = iter(among.values_list("n", "segment_id", "position", "digits"))
     for wanted in expected:
         found = next(rows, None)
@@ -175,9 +180,9 @@ def _wrong_terms(planned: Planned) -> Iterator[str]:
 
 
 def _wrong_bytes(planned: Planned, checksums: BlockChecksums) -> Iterator[str]:
-    """The first byte that is wrong or missing in each copy of the file.
+    """Yield the first byte that is wrong or missing in each copy of the file.
 
-    `checksums` get those it must have.
+    `checksums` is updated with the right bytes.
     """
     copies, wrong = build.store().copies(planned.name), set()
     position = 0
@@ -199,11 +204,11 @@ def _wrong_bytes(planned: Planned, checksums: BlockChecksums) -> Iterator[str]:
 
 
 def _where(copy: Segments) -> str:
-    """Where the copy is, unless there is but one place for it."""
+    """Return where the copy is; nothing if there is only one place."""
     return "" if copy is build.store() else f" in {copy}"
 
 
 def _first_difference(found: bytes, expected: bytes) -> int:
-    """Where the two differ first."""
+    """Return where the two differ first."""
     pairs = enumerate(zip(found, expected, strict=False))
     return next((at for at, (a, b) in pairs if a != b), min(len(found), len(expected)))

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from itertools import product
 
 from django.db import DatabaseError
-from django.dispatch import receiver
 from prometheus_client import (
     CONTENT_TYPE_PLAIN_0_0_4,
     CollectorRegistry,
@@ -24,7 +23,6 @@ from sequence.errors import FiboError
 from sequence.index.engine import said
 from sequence.index.ratelimit import acquire
 from sequence.segments import inventory
-from sequence.signals import segment_built, segment_repaired
 from sequence.text.format import FORMATS
 from sequence.text.layout import LAYOUT_VERSION
 from sequence.web.counting import SharedValue
@@ -108,17 +106,6 @@ def requests(method: str, code: int, format: str) -> Counter:
 def sent_bytes(format: str) -> Counter:
     """The counter of the bytes that were sent in the format."""
     return _SENT_BYTES[format]
-
-
-# Signals, as their senders would else import the library for the commands too: 14 ms of their 220.
-@receiver(segment_built)
-def _count_built(**_: object) -> None:
-    SEGMENTS_BUILT.inc()
-
-
-@receiver(segment_repaired)
-def _count_healed(**_: object) -> None:
-    STORE_HEALED.inc()
 
 
 def exposition() -> tuple[bytes, str]:

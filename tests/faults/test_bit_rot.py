@@ -74,9 +74,9 @@ def assert_answers_are_right(client: Client, windows: list[tuple[int, int]] = WI
 
 def repair() -> None:
     """What `verify --repair` does."""
-    verify.mend_faults()
+    verify.repair_faults()
     for name in dict.fromkeys(finding.name for finding in findings()):
-        verify.repair(name)
+        verify.repair_file(name)
 
 
 def test_five_hundred_flipped_bits_in_segments_are_found_mended_and_never_sent(
@@ -89,7 +89,7 @@ def test_five_hundred_flipped_bits_in_segments_are_found_mended_and_never_sent(
     for _ in range(FLIPS):
         name = rng.choice(names)
         flip(whole / name, rng.randrange(8 * len(right[name])))
-        found += any(finding.name == name for finding in verify.verify_one(name).findings)
+        found += any(finding.name == name for finding in verify.verify_file(name).findings)
         assert_answers_are_right(client)
         idle()
         assert {path.name: path.read_bytes() for path in whole.iterdir()} == right, name

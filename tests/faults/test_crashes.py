@@ -186,8 +186,8 @@ def test_two_populates_and_a_server_under_load_build_each_segment_once(
     store = migrated(tmp_path / "data", upto=40_000, segment_bytes=1_000_000)
     # As `prepopulate` does, but that the log tells of each segment that was built.
     fill = (
-        "from sequence.operations.populate import missing, populate;"
-        " list(populate(missing(40_000), 4))"
+        "from sequence.operations.populate import missing, segments;"
+        " list(segments(missing(40_000), 4))"
     )
     command = [sys.executable, "manage.py", "shell", "--verbosity=0", f"--command={fill}"]
     asked = [*range(1000, 20_001, 1000)] * 5

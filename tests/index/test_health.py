@@ -72,8 +72,8 @@ def test_a_start_takes_in_the_files_as_they_are(own_index: Path, damage: Damage)
         build.build(number)
     files = {path: path.stat().st_mtime_ns for path in conf.segments_dir().iterdir()}
     replace_index(own_index, damage(content_of(own_index)))
-    reconcile.prepare()
-    reconcile.take_in()
+    reconcile.repair_and_sweep()
+    reconcile.files_and_rows()
     assert health.fault("integrity_check") is None
     assert [segment.number for segment in Segment.objects.all()] == list(range(5))
     assert {path: path.stat().st_mtime_ns for path in conf.segments_dir().iterdir()} == files

@@ -63,14 +63,14 @@ def test_the_rows_of_a_segment_are_asked_for_once(
 
 
 def pruned() -> None:
-    list(prune.prune([prune.Surplus(segment_name(0), 1)]))
+    list(prune.delete([prune.Surplus(segment_name(0), 1)]))
 
 
 CHANGES: dict[str, tuple[Callable[[], object], bool]] = {
     "another segment is built": (lambda: build.build(1), True),
     "it is built again": (lambda: build.make(0), True),
     "it is repaired": (lambda: build.mend(0), True),
-    "verify repairs it": (lambda: verify.repair(segment_name(0)), True),
+    "verify repairs it": (lambda: verify.repair_file(segment_name(0)), True),
     "its rows are removed": (lambda: rows.forget(Segment.objects.all()), False),
     "it is pruned": (pruned, False),
     "the tables are made": (health._migrate, True),

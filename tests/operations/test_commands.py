@@ -74,18 +74,28 @@ def test_prepopulate_draws_a_bar_on_a_terminal(migrated: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("arguments", "sentence"),
+    ("command", "option", "allowed"),
     [
-        (["--upto=-1"], "--upto is -1; it must be from 0 to 100000, FIBO_MAX_SN."),
-        (["--upto=100001"], "--upto is 100001; it must be from 0 to 100000, FIBO_MAX_SN."),
-        (["--workers=0"], "--workers is 0; it must be at least 1."),
-        (["--distributed"], "--distributed needs DATABASE_URL: workers find their work there."),
+        ("prepopulate", "--upto=-1", "from 0 to 100000"),
+        ("prepopulate", "--upto=100001", "from 0 to 100000"),
+        ("prepopulate", "--upto=1e3", "from 0 to 100000"),
+        ("prepopulate", "--workers=0", "from 1 to 1024"),
+        ("verify", "--workers=0", "from 1 to 1024"),
     ],
 )
-def test_prepopulate_refuses_in_a_sentence(
-    migrated: Path, arguments: list[str], sentence: str
+def test_a_number_out_of_bounds_is_refused_in_a_sentence(
+    migrated: Path, command: str, option: str, allowed: str
 ) -> None:
-    found = manage(migrated, "prepopulate", *arguments, **SMALL)
+    found = manage(migrated, command, option, **SMALL)
+    name, _, value = option.partition("=")
+    sentence = f"{name} is '{value}'; it must be a whole number {allowed} in plain decimal digits."
+    assert found.returncode == 2
+    assert found.stderr.endswith(f"error: argument {name}: {sentence}\n")
+
+
+def test_distributed_needs_a_database_of_all_hosts(migrated: Path) -> None:
+    found = manage(migrated, "prepopulate", "--distributed", **SMALL)
+    sentence = "--distributed needs DATABASE_URL: workers find their work there."
     assert (found.returncode, found.stderr) == (1, f"CommandError: {sentence}\n")
 
 

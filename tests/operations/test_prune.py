@@ -33,7 +33,7 @@ def full(data_dir: Path, settings: Settings) -> Path:
     """The directory of segments of a store without a budget."""
     settings.FIBO_SEGMENT_BYTES = 500_000
     numbers = list(conf.layout().numbers(Span(0, TERMS)))
-    list(populate.populate(numbers, 2))
+    list(populate.segments(numbers, 2))
     return data_dir / "segments"
 
 
@@ -58,7 +58,7 @@ def test_a_lowered_budget_is_kept_by_deleting_the_highest(full: Path, settings: 
     before = state(full)
     found = prune.surplus()
     assert state(full) == before
-    gone = list(prune.prune(found))
+    gone = list(prune.delete(found))
     assert gone == found
     assert prune.surplus() == []
     kept = conf.layout().segment_of(budget.max_terms(TERMS))
@@ -82,7 +82,7 @@ def test_what_cannot_be_deleted_keeps_no_other_from_it(full: Path, settings: Set
         (full / name / "precious").mkdir(parents=True)
     gone: list[prune.Surplus] = []
     with pytest.raises(SomeFailed) as failed:
-        gone += prune.prune(found)  # extended up to where it raises
+        gone += prune.delete(found)  # extended up to where it raises
     assert [sentence.partition(" ")[0] for sentence in failed.value.sentences] == stuck
     assert [each.name for each in prune.surplus()] == stuck
 
@@ -92,7 +92,7 @@ def test_what_is_not_the_stores_own_stays(full: Path, settings: Settings) -> Non
     foreign = ["999999999999999999.txt", "notes.txt", "000000099.txt"]
     for name in foreign:
         (full / name).touch()
-    list(prune.prune(prune.surplus()))
+    list(prune.delete(prune.surplus()))
     assert set(foreign) <= {path.name for path in full.iterdir()}
 
 
@@ -100,7 +100,7 @@ def test_a_row_is_deleted_by_its_number_whatever_its_name(full: Path, settings: 
     settings.FIBO_STORE_BYTES = conf.MIN_STORE_BYTES
     (*_, last) = Segment.objects.all()
     Segment.objects.filter(number=last.number).update(name="of another")
-    list(prune.prune(prune.surplus()))
+    list(prune.delete(prune.surplus()))
     assert not Segment.objects.filter(number=last.number).exists()
     assert prune.surplus() == []
 
@@ -110,7 +110,7 @@ def test_a_stream_reads_on_through_what_is_pruned(full: Path, settings: Settings
     chunks = stream(whole, [Span(offset(9000), whole.length)])
     found = next(chunks)
     settings.FIBO_STORE_BYTES = conf.MIN_STORE_BYTES
-    assert list(prune.prune(prune.surplus()))
+    assert list(prune.delete(prune.surplus()))
     assert found + b"".join(chunks) == oracle.text(9000, TERMS)
     idle()
     assert prune.surplus() == []
@@ -134,7 +134,7 @@ def test_answers_are_the_same_before_and_after(
 
     before = answers()
     settings.FIBO_STORE_BYTES = conf.MIN_STORE_BYTES
-    list(prune.prune(prune.surplus()))
+    list(prune.delete(prune.surplus()))
     assert answers() == before
 
 

@@ -1,4 +1,4 @@
-"""verify finds each kind of damage and changes nothing; repair mends all of it."""
+"""verify finds each kind of damage and changes nothing; with repair it puts all of it right."""
 
 import os
 from collections.abc import Callable
@@ -25,7 +25,7 @@ BETWEEN = "09999999.txt"
 @pytest.fixture
 def segments(data_dir: Path) -> Path:
     """The directory of a store with ten segments."""
-    list(populate.populate(list(range(10)), 2))
+    list(populate.segments(list(range(10)), 2))
     return data_dir / "segments"
 
 
@@ -135,16 +135,16 @@ def test_a_whole_store_gives_no_findings(segments: Path) -> None:
 
 
 @pytest.mark.parametrize(("damage", "name", "sentence"), DAMAGES.values(), ids=DAMAGES)
-def test_each_damage_is_found_and_mended(
+def test_each_damage_is_found_and_repaired(
     segments: Path, damage: Damage, name: str, sentence: str
 ) -> None:
     damage(segments)
     found = findings()
     assert found == findings()  # nothing was changed
     assert any(f.name == name and f.sentence.startswith(sentence) for f in found), found
-    verify.mend_faults()
+    verify.repair_faults()
     for wrong in {finding.name for finding in found} - {engine.current().name, "layout.json"}:
-        verify.repair(wrong)
+        verify.repair_file(wrong)
     assert findings() == []
     assert {f"{n:08}.txt" for n in range(10)} <= set(build.store().names())
 
@@ -160,7 +160,7 @@ def test_what_is_not_the_stores_own_is_left_alone(segments: Path) -> None:
     Path(os.fsdecode(not_utf8)).touch()
     before = sorted(path.name for path in segments.iterdir())
     assert findings() == []
-    verify.mend_faults()
+    verify.repair_faults()
     assert sorted(path.name for path in segments.iterdir()) == before
     assert len(build.store().foreign()) == len(FOREIGN) + 2
 
@@ -201,7 +201,7 @@ def test_the_command_repairs_each_file_that_it_can(tmp_path: Path) -> None:
     assert manage(tmp_path, "verify", **small).stdout.endswith(": 2 findings.\n")
 
 
-def test_the_command_ends_with_1_where_something_is_wrong(tmp_path: Path) -> None:
+def test_the_command_ends_with_1_if_something_is_wrong(tmp_path: Path) -> None:
     small = {"FIBO_SEGMENT_BYTES": "4096"}
     assert manage(tmp_path, "migrate", "--verbosity=0", **small).returncode == 0
     assert manage(tmp_path, "prepopulate", "--upto=1000", **small).returncode == 0

@@ -65,7 +65,7 @@ def test_a_maximum_that_changes_rebuilds_only_what_became_too_short(
         assert (data_dir / "segments" / "00000000.txt").read_bytes() == oracle.text(0, stop)
         assert Term.objects.count() == stop
         assert not [
-            finding for each in verify.verify(verify.names(), 1) for finding in each.findings
+            finding for each in verify.files(verify.names(), 1) for finding in each.findings
         ]
         # After the loss of its row, too, a file that is longer than needed is right.
         rows.forget(Segment.objects.all())
@@ -154,9 +154,9 @@ def test_all_segments_without_rows_are_taken_in(data_dir: Path) -> None:
     for number in (0, 1, 2, 30):
         build.build(number)
     rows.forget(Segment.objects.exclude(number=1))
-    reconcile.take_in()
+    reconcile.files_and_rows()
     assert [segment.number for segment in Segment.objects.all()] == [0, 1, 2, 30]
-    assert reconcile.unindexed() == []
+    assert reconcile.without_rows() == []
 
 
 def test_a_store_of_another_layout_is_refused_and_not_touched(
@@ -189,7 +189,7 @@ def opened_anew() -> None:
     """What a start does."""
     build._opened.cache_clear()
     store()
-    reconcile.sweep()
+    reconcile.repair_and_sweep()
 
 
 def test_a_flipped_bit_in_the_label_is_put_right_by_the_segments(data_dir: Path) -> None:
@@ -283,7 +283,7 @@ def test_taking_in_goes_on_after_what_it_cannot_take(data_dir: Path) -> None:
     (segments / "00000001.txt" / "precious").mkdir(parents=True)
     for name in ("99999999999.txt", "999999999999999999.txt"):
         (segments / name).touch()
-    reconcile.take_in()
+    reconcile.files_and_rows()
     assert [segment.number for segment in Segment.objects.all()] == [0, 2, 3]
     assert (segments / "999999999999999999.txt").exists()
 
@@ -298,7 +298,7 @@ def test_sweeping_goes_on_after_what_it_cannot_sweep(data_dir: Path) -> None:
         (segments / f"{number:08}.txt.part").touch()
     (segments / "00000003.txt.lock").unlink()
     (segments / "00000003.txt.lock" / "precious").mkdir(parents=True)
-    reconcile.sweep()
+    reconcile.repair_and_sweep()
     assert files(data_dir) == [
         "00000000.txt",
         "00000001.txt",

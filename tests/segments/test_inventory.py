@@ -52,7 +52,7 @@ SEGMENTS = list(range(len(COLUMNS)))
 def operator(own_index: Path) -> Client:
     """A browser that is logged in, at a store with a segment for each column."""
     counters.write()  # what another test has left is of none of these
-    list(populate.populate(SEGMENTS, 1))
+    list(populate.segments(SEGMENTS, 1))
     client = Client(raise_request_exception=False)
     client.force_login(User.objects.create_superuser("operator"))
     return client
@@ -168,9 +168,9 @@ def test_answers_are_right_and_counted_whatever_is_in_the_rows(
         answer(operator)
         page(operator, f"/terms/{first.stop - 1}")
         idle()
-        verify.mend_faults()
+        verify.repair_faults()
         for finding in findings():
-            verify.repair(finding.name)
+            verify.repair_file(finding.name)
         assert findings() == []
 
 
@@ -206,7 +206,7 @@ def test_rows_are_not_believed_without_their_files(
     lose: Callable[[Path], object],
     sentence: str,
 ) -> None:
-    list(populate.populate([0, 1, 2], 1))
+    list(populate.segments([0, 1, 2], 1))
     count = conf.layout().terms(2).stop
     client.force_login(User.objects.create_superuser("operator"))
     paths = [data_dir / "segments" / segment_name(number) for number in lost]
@@ -224,7 +224,7 @@ def test_rows_are_not_believed_without_their_files(
     ready = client.get("/readyz")
     assert ready.status_code == (503 if len(lost) == 3 else 200)
     assert f"the files of {len(lost)} are missing or have another length" in ready.content.decode()
-    assert len(list(populate.populate(populate.missing(count), 1))) == len(lost)
+    assert len(list(populate.segments(populate.missing(count), 1))) == len(lost)
     assert populate.missing(count) == []
     assert client.get("/readyz").content == b"ready\n"
     assert findings() == []
@@ -234,14 +234,14 @@ def test_rows_are_not_believed_without_their_files(
 def test_what_is_no_regular_file_is_no_segment(
     data_dir: Path, put: Callable[[Path], object]
 ) -> None:
-    list(populate.populate([0, 1, 2], 1))
+    list(populate.segments([0, 1, 2], 1))
     put(data_dir / "segments" / segment_name(1))
     assert inventory.take().missing == [1]
     assert populate.missing(conf.layout().terms(2).stop) == [1]
 
 
 def test_a_store_without_a_directory_has_no_segments(data_dir: Path, client: Client) -> None:
-    list(populate.populate([0, 1], 1))
+    list(populate.segments([0, 1], 1))
     rmtree(data_dir / "segments")
     assert inventory.take().missing == [0, 1]
     assert client.get("/readyz").status_code == 503
@@ -264,7 +264,7 @@ def test_the_page_of_a_term_knows_whether_its_segment_is_stored(
 def test_totals_are_over_what_is_stored(data_dir: Path) -> None:
     nothing = inventory.take().totals()
     assert set(nothing.values()) == {0}
-    list(populate.populate([0, 1, 3, 5], 2))
+    list(populate.segments([0, 1, 3, 5], 2))
     Segment.objects.filter(number=1).update(served=4, repaired=2)
     (data_dir / "segments" / segment_name(5)).unlink()
     found = inventory.take()

@@ -136,7 +136,7 @@ def test_a_lowered_budget_costs_only_copies(client: Client, settings: Settings) 
     settings.FIBO_STORE_BYTES = budget.INDEX_BYTES + 48 * TERMS + 800_000
     found = prune.surplus()
     assert [each.name for each in found] == NAMES[1:]
-    assert list(prune.prune(found)) == found
+    assert list(prune.delete(found)) == found
     assert (sorted(remote().names()), copies()) == (NAMES, NAMES[:1])
     assert Segment.objects.count() == 3
     assert prune.surplus() == []
@@ -218,7 +218,7 @@ def head(name: str) -> Any:
 def verified() -> list[str]:
     """What is wrong with all that is stored."""
     found = [each.sentence for each in verify.faults()]
-    for each in verify.verify(verify.names(), 2):
+    for each in verify.files(verify.names(), 2):
         found += [f"{each.name}: {finding.sentence}" for finding in each.findings]
     return found
 
@@ -238,7 +238,7 @@ def test_verify_looks_at_objects_and_copies_and_repair_mends_both(
     assert "Byte 0, of term" in found[2]
     assert f"is not there in {remote()}." in found[2]
     for name in NAMES:
-        verify.repair(name)
+        verify.repair_file(name)
     assert verified() == []
     assert (sorted(remote().names()), copies()) == (NAMES, NAMES)
 
@@ -247,7 +247,7 @@ def test_rows_that_are_lost_are_made_again_from_the_objects(client: Client) -> N
     ask(client)
     rows.forget(Segment.objects.all())
     changed_at = [head(name)["LastModified"] for name in NAMES]
-    reconcile.take_in()
+    reconcile.files_and_rows()
     assert Segment.objects.count() == 3
     assert [head(name)["LastModified"] for name in NAMES] == changed_at
     assert verified() == []

@@ -23,7 +23,7 @@ def replace_index(path: Path, content: bytes | None) -> None:
 
 def findings() -> list[verify.Finding]:
     """What `verify` finds in the whole store."""
-    verified = verify.verify(verify.names(), 2)
+    verified = verify.files(verify.names(), 2)
     return [*verify.faults(), *(finding for each in verified for finding in each.findings)]
 
 

@@ -57,7 +57,7 @@ def told(operator: Client, action: str, *numbers: int) -> str:
 def test_verifying_tells_what_is_wrong_and_changes_nothing(
     data_dir: Path, operator: Client
 ) -> None:
-    list(populate.populate([0, 1, 2], 1))
+    list(populate.segments([0, 1, 2], 1))
     path = data_dir / "segments" / "00000001.txt"
     path.write_bytes(b"9" + path.read_bytes()[1:])
     page = told(operator, "verify", 0, 1)
@@ -67,7 +67,7 @@ def test_verifying_tells_what_is_wrong_and_changes_nothing(
 
 
 def test_repairing_mends_and_tells_what_was_wrong(data_dir: Path, operator: Client) -> None:
-    list(populate.populate([0, 1, 2], 1))
+    list(populate.segments([0, 1, 2], 1))
     path = data_dir / "segments" / "00000001.txt"
     right = path.read_bytes()
     path.unlink()
@@ -78,7 +78,7 @@ def test_repairing_mends_and_tells_what_was_wrong(data_dir: Path, operator: Clie
 
 
 def test_repairing_goes_on_after_what_it_cannot_repair(data_dir: Path, operator: Client) -> None:
-    list(populate.populate([0, 1, 2], 1))
+    list(populate.segments([0, 1, 2], 1))
     segments = data_dir / "segments"
     for path in segments.glob("0*.txt"):
         path.unlink()
@@ -150,7 +150,7 @@ def test_the_list_shows_what_has_become_of_a_segment(data_dir: Path, operator: C
 def test_the_list_takes_no_more_queries_for_more_segments(
     data_dir: Path, operator: Client, django_assert_max_num_queries: DjangoAssertNumQueries
 ) -> None:
-    list(populate.populate(list(range(30)), 2))
+    list(populate.segments(list(range(30)), 2))
     with django_assert_max_num_queries(12):
         operator.get(LIST)
 

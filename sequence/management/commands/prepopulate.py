@@ -12,10 +12,9 @@ from django.apps import apps
 from django.core.management.base import CommandError
 
 from sequence import conf
-from sequence.management.sentences import StoreCommand
+from sequence.management.base import StoreCommand, whole_number
 from sequence.models import Segment
-from sequence.operations.populate import missing, populate
-from sequence.operations.reconcile import prepare
+from sequence.operations import populate, reconcile
 from sequence.segments import budget
 
 STOPPED = "Stopped; what is stored stays. The same command goes on from here."
@@ -28,13 +27,14 @@ class Command(StoreCommand):
     help = __doc__
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        """Adds --upto and --workers."""
+        """Add --upto, --workers and --distributed."""
         parser.add_argument(
             "--upto",
-            type=int,
+            type=whole_number("--upto", conf.max_sn()),
             default=conf.prepopulate(),
             metavar="N",
-            help="how many terms; the last one's segment is completed (default: %(default)s)",
+            help="how many terms, at most FIBO_MAX_SN; the last one's segment is completed "
+            "(default: %(default)s)",
         )
         self.add_workers(parser, "segments")
         parser.add_argument(
@@ -44,16 +44,10 @@ class Command(StoreCommand):
         )
 
     def handle(self, *_: Any, upto: int, workers: int, distributed: bool, **__: Any) -> None:
-        """Populates, shows the progress and reports."""
-        if not 0 <= upto <= conf.max_sn():
-            raise CommandError(
-                f"--upto is {upto}; it must be from 0 to {conf.max_sn()}, FIBO_MAX_SN."
-            )
-        if workers < 1:
-            raise CommandError(f"--workers is {workers}; it must be at least 1.")
+        """Populate, show the progress and report."""
         if distributed and not apps.is_installed("procrastinate.contrib.django"):
             raise CommandError("--distributed needs DATABASE_URL: workers find their work there.")
-        # The progress says it better.
+        # The progress says the same.
         logging.getLogger("sequence.segments.build").setLevel(logging.WARNING)
         started = monotonic()
         try:
@@ -72,13 +66,15 @@ class Command(StoreCommand):
         )
 
     def _populate(self, upto: int, workers: int, distributed: bool) -> list[Segment]:
-        prepare()
-        numbers = missing(upto)
+        reconcile.repair_and_sweep()
+        numbers = populate.missing(upto)
         layout = conf.layout()
         total_bytes = sum(layout.planned(number).length_bytes for number in numbers)
         built = []
         with self.bar(total_bytes, "B", unit_scale=True) as bar:
-            for segment in self._distribute(numbers) if distributed else populate(numbers, workers):
+            for segment in (
+                self._distribute(numbers) if distributed else populate.segments(numbers, workers)
+            ):
                 built.append(segment)
                 bar.update(segment.length_bytes)
                 if bar.disable:  # not a terminal
@@ -89,9 +85,9 @@ class Command(StoreCommand):
         return built
 
     def _distribute(self, numbers: list[int]) -> Generator[Segment]:
-        # What it needs is installed only where there is a DATABASE_URL.
+        # What it needs is installed only with a DATABASE_URL.
         from tqdm import tqdm
 
         from sequence.operations import distribute
 
-        return distribute.populate(numbers, partial(tqdm.write, file=self._errors))
+        return distribute.segments(numbers, partial(tqdm.write, file=self._errors))

@@ -3,9 +3,8 @@
 from argparse import ArgumentParser
 from typing import Any
 
-from sequence.management.sentences import StoreCommand
-from sequence.operations.prune import prune, surplus
-from sequence.operations.reconcile import prepare
+from sequence.management.base import StoreCommand
+from sequence.operations import prune, reconcile
 
 
 class Command(StoreCommand):
@@ -14,19 +13,19 @@ class Command(StoreCommand):
     help = __doc__
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        """Adds --dry-run."""
+        """Add --dry-run."""
         parser.add_argument("--dry-run", action="store_true", help="only say what is to go")
 
     def handle(self, *_: Any, dry_run: bool, **__: Any) -> None:
-        """Prunes, and tells what is gone."""
+        """Delete the surplus, or list it."""
         self.is_report = dry_run
         if not dry_run:
-            prepare()
-        found = surplus()
+            reconcile.repair_and_sweep()
+        surplus = prune.surplus()
         files = total_bytes = 0
         try:
-            with self.bar(len(found), "file") as bar:
-                for each in iter(found) if dry_run else prune(found):
+            with self.bar(len(surplus), "file") as bar:
+                for each in surplus if dry_run else prune.delete(surplus):
                     files += 1
                     total_bytes += each.length_bytes
                     bar.update()

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from sequence.management.sentences import StoreCommand
+from sequence.management.base import StoreCommand
 from sequence.models import is_time
 from sequence.segments import build, inventory
 
@@ -16,10 +16,10 @@ class Command(StoreCommand):
     is_report = True
 
     def handle(self, *_: Any, **__: Any) -> None:
-        """Print a line a segment, what is wrong with it, and one line for all."""
-        head = ("segment", "first term", "last term", "bytes", "digits", "offset", "made")
+        """Print a line for each segment, what is wrong with it, and the totals."""
+        head = ("segment", "first term", "last term", "bytes", "digits", "offset", "built")
         self.stdout.write(ROW.format(*head))
-        stored: dict[int, int] = {}
+        found = inventory.Inventory({}, [], [], 0, 0)
         # The rows first: what is stored in between has its file by then.
         rows, wrong = list(inventory.rows().order_by("number")), inventory.strays().count()
         files = build.store().lengths()
@@ -42,15 +42,11 @@ class Command(StoreCommand):
             if faults:
                 wrong += 1
             else:
-                stored[planned.number] = planned.length_bytes
-        self._print_totals(stored, wrong)
-
-    def _print_totals(self, stored: dict[int, int], wrong: int) -> None:
-        runs, length_bytes = inventory.runs(stored), sum(stored.values())
-        terms = sum(inventory.terms_of(run, stored[run[-1]]).length for run in runs)
+                found.stored[planned.number] = planned.length_bytes
         self.stdout.write(
-            f"{len(stored):,} segments, {terms:,} terms, "
-            f"{length_bytes:,} bytes, {length_bytes - terms:,} digits."
+            "{segments:,} segments, {terms:,} terms, {bytes:,} bytes, {digits:,} digits.".format(
+                **found.totals()
+            )
         )
         if wrong:
             self.stdout.write(

@@ -1,17 +1,14 @@
-"""Compares all that is stored with arithmetic; exit status 1 where something is wrong."""
+"""Compares all that is stored with arithmetic; exit status 1 if something is wrong."""
 
 import sys
 from argparse import ArgumentParser
 from time import monotonic
 from typing import Any
 
-from django.core.management.base import CommandError
-
 from sequence.index import engine
 from sequence.index.failures import Failures
-from sequence.management.sentences import StoreCommand
-from sequence.operations.verify import Finding, faults, mend_faults, names, verify
-from sequence.operations.verify import repair as mend
+from sequence.management.base import StoreCommand
+from sequence.operations import verify
 from sequence.segments import build
 
 SHOWN = 5
@@ -24,62 +21,48 @@ class Command(StoreCommand):
     help = __doc__
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        """Adds --repair and --workers."""
-        parser.add_argument("--repair", action="store_true", help="make again what is wrong")
+        """Add --repair and --workers."""
+        parser.add_argument("--repair", action="store_true", help="repair what is wrong")
         self.add_workers(parser, "files")
 
     def handle(self, *_: Any, repair: bool, workers: int, **__: Any) -> None:
-        """Verify, show the progress and the findings, and repair each file as it is found."""
-        if workers < 1:
-            raise CommandError(f"--workers is {workers}; it must be at least 1.")
+        """Verify, print the findings and what they come to, and repair each as it is found."""
         self.is_report = not repair
         started = monotonic()
-        self._failures = Failures("repaired", self.stdout.write)
-        findings = self._faults(repair)
-        found, files, length_bytes = self._verify(repair, workers)
-        findings += found
-        self._foreign()
+        repairs = Failures("repaired", self.stdout.write)
+        findings = self._print(verify.faults())
+        if repair:
+            with repairs.about(engine.current().name):
+                verify.repair_faults()
+        names, length_bytes = verify.names(), 0
+        with self.bar(len(names), "file") as bar:
+            for verified in verify.files(names, workers, repairs if repair else None):
+                length_bytes += verified.length_bytes
+                bar.update()
+                if verified.findings:
+                    bar.clear()
+                findings += self._print(verified.findings)
+        self._print_foreign()
         seconds = monotonic() - started
-        count = f"{len(findings):,} findings" if len(findings) != 1 else "1 finding"
-        failed = len(self._failures.sentences)
+        count = f"{findings:,} findings" if findings != 1 else "1 finding"
+        failed = len(repairs.sentences)
         repaired = f", {failed:,} not repaired" if failed else ", all repaired"
         self.stdout.write(
-            f"Verified {files:,} files of {length_bytes:,} bytes in {seconds:.2f} s, "
+            f"Verified {len(names):,} files of {length_bytes:,} bytes in {seconds:.2f} s, "
             f"{length_bytes / seconds / 1e6:,.0f} MB/s: {count}"
             f"{repaired if repair and findings else ''}."
         )
-        self._failures.raise_if_any()
+        repairs.raise_if_any()
         if findings and not repair:
             sys.exit(1)
 
-    def _faults(self, repair: bool) -> list[Finding]:
-        findings = faults()
+    def _print(self, findings: list[verify.Finding]) -> int:
+        """Print the findings; return how many they are."""
         for finding in findings:
             self.stdout.write(f"{finding.name}: {finding.sentence}")
-        if repair:
-            with self._failures.about(engine.current().name):
-                mend_faults()
-        return findings
+        return len(findings)
 
-    def _verify(self, repair: bool, workers: int) -> tuple[list[Finding], int, int]:
-        findings: list[Finding] = []
-        files = length_bytes = 0
-        looked_at = names()
-        with self.bar(len(looked_at), "file") as bar:
-            for verified in verify(looked_at, workers):
-                files += 1
-                length_bytes += verified.length_bytes
-                bar.update()
-                for finding in verified.findings:
-                    bar.clear()
-                    self.stdout.write(f"{finding.name}: {finding.sentence}")
-                findings += verified.findings
-                if repair and verified.findings:
-                    with self._failures.about(verified.name):
-                        mend(verified.name)
-        return findings, files, length_bytes
-
-    def _foreign(self) -> None:
+    def _print_foreign(self) -> None:
         if foreign := sorted(build.store().foreign()):
             shown = ", ".join(map(ascii, foreign[:SHOWN])) + (" …" if len(foreign) > SHOWN else "")
             self.stdout.write(

@@ -1,13 +1,14 @@
-"""What the commands have in common: errors are sentences, and work goes on without its output.
+"""The base of the commands: errors are sentences, and work goes on without its output.
 
-Who reads the output may go away (`| head -1`), and the disk that takes it may be full. Neither is a
-reason to leave a store half repaired. So a stream that fails once writes to /dev/null from then on.
+The reader of the output may go away (`| head -1`), and the disk that takes it may be full. Neither
+is a reason to leave a store half repaired. So a stream that fails once writes to /dev/null from
+then on.
 """
 
 import os
 import sys
-from argparse import ArgumentParser
-from collections.abc import Iterator
+from argparse import ArgumentParser, ArgumentTypeError
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import TYPE_CHECKING, Any, TextIO
 
@@ -15,12 +16,16 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import DatabaseError
 
 from sequence.accounts import database
-from sequence.errors import FiboError
+from sequence.errors import FiboError, ParameterError
 from sequence.index.engine import current, said
+from sequence.protocol import query
 from sequence.segments import build
 
 if TYPE_CHECKING:
     from tqdm import tqdm
+
+
+MAX_WORKERS = 1024
 
 
 class Output:
@@ -37,7 +42,7 @@ class Output:
     def write(self, text: str) -> int:
         """Write the text, or drop it."""
         with self._dropping():
-            # Of a name that is not UTF-8 Python keeps the bytes, which no stream takes.
+            # Python keeps the bytes of a name that is not UTF-8, and no stream takes them.
             encoding = self._stream.encoding or "utf-8"
             self._stream.write(text.encode(encoding, "backslashreplace").decode(encoding))
         return len(text)
@@ -61,7 +66,7 @@ class Output:
 
 
 class NoBar:
-    """In place of a bar of the progress, without a terminal to show it on."""
+    """Stands for the progress bar if there is no terminal to show it on."""
 
     disable = True
 
@@ -73,23 +78,23 @@ class NoBar:
 
 
 class StoreCommand(BaseCommand):
-    """A command that works on the store, or reports about it."""
+    """A command that works on the store, or reports on it."""
 
     # The layout is checked when the store is opened; the other checks would only delay the start.
     requires_system_checks = ()
     is_report = False
-    """Whether its output is all that it is for: then to lose that is a failure."""
+    """Whether the output is its only purpose: then losing it is a failure."""
 
     def __init__(self, **options: Any) -> None:
         self._out, self._errors = Output(sys.stdout), Output(sys.stderr)
         super().__init__(**{"stdout": self._out, "stderr": self._errors} | options)
 
     def run_from_argv(self, argv: list[str]) -> None:
-        """Run as the process; ends it with status 1 if the report could not be written."""
+        """Run the command; exit with status 1 if its report could not be written."""
         try:
             super().run_from_argv(argv)
         finally:
-            # Else Python does when it ends, and reports a closed pipe.
+            # Otherwise Python does at its end, and reports a closed pipe.
             self._out.flush()
             if self._out.lost:
                 self.stderr.write(f"The output cannot be written: {self._out.lost.strerror}.")
@@ -98,16 +103,16 @@ class StoreCommand(BaseCommand):
             sys.exit(1)
 
     def execute(self, *arguments: Any, **options: Any) -> str | None:
-        """Execute, with errors as sentences; first the store is opened, which may be refused."""
+        """Open the store, which may be refused, and execute the command."""
         with errors_as_sentences():
             build.store()
             return super().execute(*arguments, **options)
 
     def add_workers(self, parser: ArgumentParser, what: str) -> None:
-        """Add --workers, how many of them at once."""
+        """Add --workers, how many at once."""
         parser.add_argument(
             "--workers",
-            type=int,
+            type=whole_number("--workers", MAX_WORKERS, least=1),
             default=build.BUILDERS,
             metavar="K",
             help=f"how many {what} at once (default: %(default)s)",
@@ -116,13 +121,25 @@ class StoreCommand(BaseCommand):
     def bar(
         self, total: int, unit: str, **options: Any
     ) -> "AbstractContextManager[tqdm[Any] | NoBar]":
-        """Return a bar of the progress, on a terminal only."""
+        """Return a progress bar, which shows on a terminal only."""
         if not self._errors.isatty():
             return nullcontext(NoBar())
-        # Here, as a script that starts the command need not wait for it to be loaded.
+        # Here, so that a script that starts the command need not wait until it is loaded.
         from tqdm import tqdm
 
         return tqdm(total=total, unit=unit, file=self._errors, dynamic_ncols=True, **options)
+
+
+def whole_number(option: str, most: int, least: int = 0) -> Callable[[str], int]:
+    """Return the argparse type of a whole number from `least` to `most`."""
+
+    def parsed(text: str) -> int:
+        try:
+            return query.whole_number(option, text, most, least)
+        except ParameterError as error:
+            raise ArgumentTypeError(str(error)) from error
+
+    return parsed
 
 
 @contextmanager
