@@ -52,7 +52,8 @@ format: .venv/develop ## let ruff lay out the code
 	.venv/bin/ruff check --fix .
 
 bench: .venv/bench install ## measure all topics, or TOPIC=name, into benchmarks/results and docs/plots
-	.venv/bin/python benchmarks/run.py $(TOPIC) $(if $(ROUNDS),--rounds=$(ROUNDS))
+	.venv/bin/python -m benchmarks $(TOPIC) $(if $(ROUNDS),--rounds=$(ROUNDS)) \
+	    $(if $(ONLY),--only="$(ONLY)") $(if $(BEFORE),--before=$(BEFORE))
 
 clean: ## remove what make made, but for the data
 	rm -rf .venv .static .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage
