@@ -1,4 +1,4 @@
-"""benchmarks/sharing.py, the simulation behind docs/scaling.md, on cases done by hand."""
+"""benchmarks/lib/sharing.py, the simulation behind docs/scaling.md, on cases done by hand."""
 
 from itertools import islice
 
