@@ -38,7 +38,8 @@ cluster-down: .venv/cluster ## stop them; their data stays
 	.venv/bin/python -m tools.cluster down
 
 cluster-test: .venv/develop .venv/cluster engines browser install ## break a cluster in every way
-	.venv/bin/python -m pytest --durations=20 -m cluster
+	@# One process has the cluster, of which there is one; the other each test's own PostgreSQL.
+	.venv/bin/python -m pytest -n 2 --dist loadgroup --durations=20 -m cluster
 
 lint: .venv/develop ## ruff, mypy, and Django's own checks as deployed
 	.venv/bin/ruff check .
