@@ -38,7 +38,8 @@ cluster-down: .venv/cluster ## stop them; their data stays
 	.venv/bin/python -m tools.cluster down
 
 cluster-test: .venv/develop .venv/cluster engines browser install ## break a cluster in every way
-	.venv/bin/python -m pytest --durations=20 -m cluster
+	@# One process has the cluster, of which there is one; the other each test's own PostgreSQL.
+	.venv/bin/python -m pytest -n 2 --dist loadgroup --durations=20 -m cluster
 
 lint: .venv/develop ## ruff, mypy, and Django's own checks as deployed
 	.venv/bin/ruff check .
@@ -56,7 +57,8 @@ format: .venv/develop ## let ruff lay out the code
 	.venv/bin/ruff check --fix .
 
 bench: .venv/bench install ## measure all topics, or TOPIC=name, into benchmarks/results and docs/plots
-	.venv/bin/python benchmarks/run.py $(TOPIC) $(if $(ROUNDS),--rounds=$(ROUNDS))
+	.venv/bin/python -m benchmarks $(TOPIC) $(if $(ROUNDS),--rounds=$(ROUNDS)) \
+	    $(if $(ONLY),--only="$(ONLY)") $(if $(BEFORE),--before=$(BEFORE))
 
 clean: ## remove what make made, but for the data
 	rm -rf .venv .static .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage

@@ -45,7 +45,7 @@ forwarded_allow_ips = ",".join(settings.FORWARDED_ALLOW_IPS)
 # docs/decisions/0002-event-loop.md; two processes, so that one can be lost.
 worker_class = "fibosite.worker.ThreadWorker"
 workers = settings.WEB_CONCURRENCY
-# benchmarks/mixed_load.py compares numbers of them.
+# benchmarks/topics/mixed_load.py compares numbers of them.
 threads = 16
 
 # Where address space is limited: a thread's stack would take 8 MiB of it, and what glibc keeps for

@@ -16,7 +16,7 @@ TRIED_EVERY = 16
 
 
 FETCHED_FROM_TERM = 3_000_000
-"""From about there on fetching is faster (benchmarks/fetch_or_compute.py: computing takes a third
+"""From about there on fetching is faster (topic fetch_or_compute: computing takes a third
 of its time at a million terms, twice as long at ten). It decides until fetching was measured: no
 client is to wait for a silent object store only because the process that it asks is new."""
 

@@ -14,7 +14,7 @@ FAULTS = (BlockMismatch, SegmentShort, OSError)
 """What a segment that was damaged, cut, or removed gives to its reader."""
 
 CHUNK_BYTES = 2 * BLOCK_BYTES
-"""How much is read at a time: benchmarks/warm_stream.py compares lengths."""
+"""How much is read at a time: benchmarks/topics/chunks.py compares lengths."""
 
 LABEL = "layout.json"
 """The name that a store keeps its label under, which is no segment's."""

@@ -11,7 +11,7 @@ from sequence.text.span import Span, cut
 
 PIECE_BYTES = 2 * 1024 * 1024
 """About the length of a piece: it stays in the cache until it is used, and threads that compute
-meet at the interpreter's lock once a piece (benchmarks/making_text.py compares lengths)."""
+meet at the interpreter's lock once a piece (benchmarks/topics/making_text.py compares lengths)."""
 
 MAX_TERMS = 4096
 """In a piece, so that the places of its terms stay in the cache too."""

@@ -1,4 +1,4 @@
-"""The unit for systemd: docs/operations.md shows the file, and systemd has nothing against it."""
+"""The units for systemd: docs/operations.md shows them, and systemd has nothing against them."""
 
 import re
 import shutil
@@ -10,15 +10,16 @@ import pytest
 
 from tests.support.processes import ROOT
 
-UNIT = ROOT / "docs" / "fiboservice.service"
+UNITS = [ROOT / "docs" / f"{name}.service" for name in ("fiboservice", "fiboservice-worker")]
+UNIT = UNITS[0]
 ANALYZE = shutil.which("systemd-analyze")
 
 needs_systemd = pytest.mark.skipif(ANALYZE is None, reason="systemd-analyze is not installed")
 
 # What is not there unless the service is installed as the unit has it.
 MISSING = re.compile(
-    r"fiboservice\.service: Command /srv/fiboservice/\S+ is not executable: No such file or .*"
-    r"|fiboservice\.service: .*\bfibo\b.*(unknown user|no such user).*",
+    r"fiboservice\S*\.service: Command /srv/fiboservice/\S+ is not executable: No such file or .*"
+    r"|fiboservice\S*\.service: .*\bfibo\b.*(unknown user|no such user).*",
     re.IGNORECASE,
 )
 
@@ -33,16 +34,17 @@ def complaints(unit: Path) -> list[str]:
     return [line for line in said if not MISSING.fullmatch(line)]
 
 
-def test_the_documentation_shows_the_unit_as_it_is() -> None:
+def test_the_documentation_shows_the_units_as_they_are() -> None:
     text = (ROOT / "docs" / "operations.md").read_text()
     shown = re.findall(r"(?:^    .*\n|^\n)+", text, re.MULTILINE)
     units = [block.strip("\n") for block in shown if block.lstrip().startswith("[Unit]")]
-    assert units == [indent(UNIT.read_text(), "    ").strip("\n")]
+    assert units == [indent(unit.read_text(), "    ").strip("\n") for unit in UNITS]
 
 
 @needs_systemd
-def test_systemd_has_nothing_against_the_unit() -> None:
-    assert complaints(UNIT) == []
+@pytest.mark.parametrize("unit", UNITS, ids=lambda unit: unit.name)
+def test_systemd_has_nothing_against_a_unit(unit: Path) -> None:
+    assert complaints(unit) == []
 
 
 @needs_systemd

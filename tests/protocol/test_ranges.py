@@ -232,7 +232,7 @@ def test_the_refusal_is_a_short_sentence_in_ascii() -> None:
     assert len(sentence) < 250
 
 
-# HOSTILE 14. What they cost is measured by benchmarks/range_header.py.
+# HOSTILE 14. What they cost is measured by benchmarks/topics/range_header.py.
 
 
 @pytest.mark.parametrize(("header", "outcome"), WORST.values(), ids=WORST)

@@ -1,6 +1,6 @@
 """What a cluster consists of, in the order it starts in."""
 
-from tools.cluster import front, index
+from tools.cluster import front, postgres
 from tools.cluster.ceph import Ceph
 from tools.cluster.hosts import Hosts
 from tools.cluster.keys import kept
@@ -15,9 +15,13 @@ class Cluster:
         self.place = place
         self.keys = kept(place.directory)
         self.ceph = Ceph(place)
-        self.hosts = Hosts(place, self.keys, index.url(place, self.keys))
+        self.hosts = Hosts(place, self.keys, postgres.index_url(place, self.keys))
         # The hosts come last, as they need all others; and they end first.
-        self.engines = [index.daemon(place, self.keys), *self.ceph.daemons(), front.daemon(place)]
+        self.engines = [
+            postgres.index_daemon(place, self.keys),
+            *self.ceph.daemons(),
+            front.daemon(place),
+        ]
         self.daemons = [*self.engines, *self.hosts.daemons()]
 
     def named(self, name: str) -> Daemon:

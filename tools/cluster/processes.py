@@ -14,8 +14,12 @@ from time import monotonic, sleep
 
 from tools.cluster.place import Failed
 
-PATH = f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin"
-"""Where programs are looked for: Debian keeps daemons off the path of those who are not root."""
+POSTGRESQL = sorted(
+    Path("/usr/lib/postgresql").glob("[0-9]*/bin"), key=lambda path: -float(path.parent.name)
+)
+PATH = ":".join([os.environ.get("PATH", ""), "/usr/sbin", "/sbin", *map(str, POSTGRESQL)])
+"""Where programs are looked for: Debian keeps daemons off the path of those who are not root, and
+PostgreSQL, the newest version first, off that of all."""
 
 OURS = ("FIBO_", "DJANGO_", "AWS_", "PG", "CEPH_", "PORT", "WEB_CONCURRENCY", "DATABASE_URL")
 """How the variables begin that a daemon is not to inherit from whoever starts it."""

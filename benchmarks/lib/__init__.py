@@ -1,0 +1,1 @@
+"""What topics share: rounds and targets, servers and peers, clients, plots."""
