@@ -128,10 +128,7 @@ def child_exit(server: Arbiter, worker: Worker) -> None:
 
 
 def post_worker_init(worker: Worker) -> None:
-    """Begins what goes on beside the requests.
-
-    Segments that the index does not know of are taken in, counts are written, and files closed.
-    """
+    """Start the background work: reconciliation, write-behind counters, closing unused files."""
     from sequence import background
     from sequence.index import counters, health
     from sequence.operations import reconcile
@@ -142,7 +139,7 @@ def post_worker_init(worker: Worker) -> None:
 
 
 def worker_exit(server: Arbiter, worker: Worker) -> None:
-    """Drops what no client waits for any more; Python would finish it before it ends."""
+    """Stop the background work: no client waits for it, and Python would finish it at exit."""
     from sequence.index import counters, health
     from sequence.operations import populate
     from sequence.segments import build
