@@ -7,21 +7,21 @@ import sys
 
 
 def open_standard_streams() -> None:
-    """Open /dev/null for those that are closed: a file of ours would else be opened as one."""
+    """Open /dev/null for those that are closed, else a file of ours gets their descriptor."""
     for descriptor in (0, 1, 2):
         try:
             os.fstat(descriptor)
         except OSError:
-            os.open(os.devnull, os.O_RDWR)  # gets the lowest number that is free
+            os.open(os.devnull, os.O_RDWR)  # gets the lowest free descriptor
     sys.stdout = sys.stdout or open(1, "w")  # noqa: SIM115
     sys.stderr = sys.stderr or open(2, "w")  # noqa: SIM115
 
 
 def main() -> None:
-    """Runs the command that the arguments name."""
+    """Run the command that the arguments name."""
     open_standard_streams()
-    # What Django loads is many objects and no garbage. Looking through them for some, while they
-    # are loaded and again at the end, takes a quarter of a short command's time.
+    # Django loads many objects and no garbage. Looking for some while they load, and again at exit,
+    # takes a quarter of a short command's time.
     gc.set_threshold(100_000, 50, 50)
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "fibosite.settings")
     from django.core.management import execute_from_command_line

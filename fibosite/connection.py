@@ -1,6 +1,6 @@
-"""A client's connection, as the loop and the threads of fibosite/worker.py have it in turn.
+"""A client's connection, used by the event loop and the threads of fibosite/worker.py in turn.
 
-Nothing here waits: what cannot be done now raises BlockingIOError.
+Nothing here blocks: what cannot be done now raises BlockingIOError.
 """
 
 import socket
@@ -18,15 +18,16 @@ HEAD, BODY, ROOM, END = "a head", "a body", "room to send", "the end"
 """What a conversation waits for."""
 
 RECEIVED_BYTES = 64 * 1024
-"""How much is taken in at once."""
+"""How much is received at once."""
 MAX_UNREAD_BYTES = 16 * 1024 * 1024
-"""How much of what nobody reads is taken in before a close, which else would lose the answer."""
+"""How much unread input is received and discarded before a close: closing a socket that has unread
+input resets the connection, and the client may lose the answer."""
 ABORTIVE = struct.pack("ii", 1, 0)
-"""Of SO_LINGER: a close is a reset."""
+"""SO_LINGER with no time: a close resets the connection."""
 
 
 class Connection:
-    """A client's socket, what has arrived and was not read, and what is to be sent."""
+    """A client's socket, the received bytes that are not read yet, and the outbox."""
 
     conversation: Generator[str]
 
@@ -39,20 +40,19 @@ class Connection:
         self.unread_bytes = 0
         self.waits_for, self.due = HEAD, monotonic() + timeout_s
         self.is_armed = self.is_registered = False
-        # Whether nothing but a reset tells the client that its answer is not whole.
-        self.resets = False
+        # Whether only a reset tells the client that its answer is truncated.
+        self.needs_reset = False
 
     def step(self) -> bool:
-        """Do a part of what is waited for; return whether all of it is there.
+        """Receive or send once, as `waits_for` says; return whether the wait is over.
 
-        Raises BlockingIOError if the client has to do something first, and another OSError if it is
-        gone.
+        Raises BlockingIOError if the client must act first, another OSError if it is gone.
         """
         if self.waits_for is ROOM:
             if self.outbox.length_bytes:
                 self.outbox.send_to(self.socket)
             return not self.outbox.length_bytes
-        if self.waits_for is not END and self.is_whole():
+        if self.waits_for is not END and self.search():
             return True
         arrived = self.socket.recv(RECEIVED_BYTES)
         if self.waits_for is END:
@@ -61,24 +61,24 @@ class Connection:
         if not arrived:
             if self.waits_for is HEAD:
                 raise ConnectionAbortedError
-            return True  # and who reads the body finds it cut short
+            return True  # the reader of the body finds it cut short
         if not self.received:
             self.due = monotonic() + self.timeout_s
         self.received += arrived
-        return self.is_whole()
+        return self.search()
 
-    def is_whole(self) -> bool:
-        """Whether the head or the body is there; or the head cannot become whole any more."""
+    def search(self) -> bool:
+        """Search for the end of the head or body; whether it was found, or the head is too long."""
         if self.waits_for is BODY:
             return len(self.received) >= self.awaited_bytes
-        # What was searched is not searched again: heads may trickle in, byte by byte.
+        # Nothing is searched twice: heads may trickle in byte by byte.
         if http1.HEAD_END.search(self.received, max(0, self.searched_bytes - 3)):
             return True
         self.searched_bytes = len(self.received)
         return bool(len(self.received) > http1.MAX_HEAD_BYTES)
 
     def read(self, cfg: Any, number: int) -> http1.Request:
-        """Return the request whose head is there; raises what is wrong with it."""
+        """Return the request whose head has arrived; raise what is wrong with it."""
         unreader = IterUnreader([bytes(self.received)])
         self.received.clear()
         self.searched_bytes = 0
@@ -87,19 +87,19 @@ class Connection:
         return request
 
     def close(self) -> None:
-        """Close the socket, and forget what waits."""
-        self.break_off()
+        """Close the socket and the conversation, and discard what is not sent."""
+        self.reset_if_truncated()
         self.socket.close()
         self.conversation.close()
         self.outbox.clear()
 
-    def break_off(self) -> None:
-        """Have the close be a reset, if nothing else tells the client that its answer is cut."""
-        if self.resets:
+    def reset_if_truncated(self) -> None:
+        """Make the close a reset if nothing else tells the client that its answer is truncated."""
+        if self.needs_reset:
             self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, ABORTIVE)
 
     def give_body(self, request: http1.Request) -> None:
-        """Let the request read what has arrived behind its head, which else is the next one's."""
+        """Give the bytes after the head to the request; without a body they are the next one's."""
         if request.must_close:
             request.unreader.unread(bytes(self.received))
             self.received.clear()

@@ -1,8 +1,7 @@
-"""HTTP/1.1 by RFC 9112 where gunicorn 27.0.1 has it otherwise: requests read, and refused.
+"""HTTP/1.1 requests as RFC 9112 has them and gunicorn 27.0.1 does not: parsed, or refused.
 
-A request is read from bytes that are there: a head when it is whole, or cannot become so any more.
-
-Section numbers are those of RFC 9112.
+Rules: nothing here does I/O. A request is parsed from bytes that have arrived, when its head is
+complete or too long. Section numbers are those of RFC 9112.
 """
 
 import re
@@ -16,23 +15,23 @@ from gunicorn.util import http_date
 from fibosite import settings
 from sequence.errors import shortened
 
-# What a request of HTTP/1.0 may leave out (3.3): the name that the operator calls the service.
+# For HTTP/1.0 requests without a Host (3.3): the first name that the operator allows.
 OWN_HOST = f"{''.join(settings.ALLOWED_HOSTS[:1]).lstrip('*.') or 'localhost'}:{settings.PORT}"
 
 MAX_FIELDS = 64
-"""How many headers a request may have; gunicorn joins those of one name, and all are looked at."""
+"""How many headers a request may have; all are read, and gunicorn joins those of one name."""
 MAX_HEADERS_BYTES = 16 * 1024
-"""How long all headers of a request may be together (RFC 9110, section 5.4): longer ones would cost
-more to understand than what they ask for."""
+"""How long all headers of a request may be together (RFC 9110, section 5.4): longer ones cost more
+to parse than what they ask for."""
 HEAD_END = re.compile(rb"\r\n\r\n|(?<!\r)\n")
-"""Where no more is waited for: the end of a head, or a bare LF, which none may have (2.2)."""
+"""The end of a head, or a bare LF, which is malformed (2.2)."""
 MAX_HEAD_BYTES = message.MAX_REQUEST_LINE + MAX_HEADERS_BYTES + 8 * MAX_FIELDS
-"""How long a head may be in all, with the colons, spaces and ends of its lines."""
+"""How long a head may be, with the colons, spaces and line ends."""
 
 BODIES_BELOW = "/admin/"
-"""Nobody reads a body elsewhere."""
+"""Only the admin's forms have a body that is read."""
 MAX_BODY_BYTES = 64 * 1024
-"""How long a body may be that is read; it is in memory before the application is asked."""
+"""How long such a body may be; it is received into memory before the application is called."""
 
 _STATUSES = {
     errors.LimitRequestLine: (414, "URI Too Long"),
@@ -40,7 +39,7 @@ _STATUSES = {
     errors.LimitRequestHeaders: (431, "Request Header Fields Too Large"),
     errors.UnsupportedTransferCoding: (501, "Not Implemented"),
 }
-# Of parse errors those that are not the client's.
+# The parse errors that are the server's fault.
 _OWN_FAULTS = (
     errors.ConfigurationProblem,
     errors.InvalidResponseHeader,
@@ -49,21 +48,21 @@ _OWN_FAULTS = (
 
 
 class Refused(errors.ParseException):  # type: ignore[misc]
-    """A request is not what it may be; the sentence says why."""
+    """A request breaks a rule; the sentence says which."""
 
 
 class IncompleteBody(BadRequest):
-    """A body ended before its Content-Length."""
+    """A body ended before its Content-Length (section 8)."""
 
 
 class WholeReader(LengthReader):  # type: ignore[misc]
-    """Reads a body of known length; raises IncompleteBody if it is cut short (section 8).
-
-    Raises BadRequest if it is too long.
-    """
+    """Reads a body of known length, whole or not at all."""
 
     def read(self, size: int) -> bytes:
-        """Return the next bytes, none at the end."""
+        """Return the next bytes, none at the end.
+
+        Raises IncompleteBody, or BadRequest if the body is too long.
+        """
         if self.length > MAX_BODY_BYTES:
             raise BadRequest(f"A body of {self.length} bytes is too long; {MAX_BODY_BYTES} may be.")
         expected = min(size, self.length)
@@ -74,12 +73,12 @@ class WholeReader(LengthReader):  # type: ignore[misc]
 
 
 class Request(message.Request):  # type: ignore[misc]
-    """A request whose target, host, persistence and body are as RFC 9112 has them.
+    """A request whose target, host, persistence and body follow RFC 9112.
 
-    A connection on which a body came is closed after the answer: nobody reads a body but the
-    admin's forms, and what is left of one, or is broken in it, must not become a request (9.3).
+    A connection on which a body came is closed after the answer: most bodies are not read, and the
+    rest of one must not be parsed as the next request (9.3).
 
-    `awaited_bytes` is how long a body is that must be there before the application is asked.
+    `awaited_bytes` is the length of a body that must arrive before the application is called.
     """
 
     awaited_bytes = 0
@@ -96,10 +95,10 @@ class Request(message.Request):  # type: ignore[misc]
                 raise errors.LimitRequestHeaders("all together")
             self._set_host()
         except (errors.ParseException, errors.NoMoreData) as error:
-            # A head of which there is no more is too long.
+            # Only a head that is too long is parsed before its end.
             too_long = isinstance(error, errors.NoMoreData)
             refused = errors.LimitRequestHeaders("all together") if too_long else error
-            # gunicorn has no request at hand, and the refusal of HEAD has no body.
+            # For the refusal, which has no body if the method is HEAD.
             refused.request = self
             raise refused from None
         chunked = isinstance(self.body.reader, ChunkedReader)
@@ -108,20 +107,20 @@ class Request(message.Request):  # type: ignore[misc]
         if not chunked and self.method == "POST" and self.path.startswith(BODIES_BELOW):
             length = self.body.reader.length
             self.awaited_bytes = length if length <= MAX_BODY_BYTES else 0
-        # Only of a POST somebody may read the body (RFC 9110, section 10.1.1: else no 100).
+        # Only the body of a POST may be read (RFC 9110, section 10.1.1: else no 100).
         self.expects_100_continue = self._expected_100_continue and self.method == "POST"
-        # gunicorn would send it when the application is asked.
+        # gunicorn would send the 100 when the application is called.
         self._expected_100_continue = False
 
     def read_line(self, unreader: Any, buf: bytearray, limit: int = 0) -> Any:
-        """Return the request line and the rest; note the method first, as the line may be long."""
+        """Return the request line and the rest; set the method even if the line is too long."""
         try:
             return super().read_line(unreader, buf, limit)
         finally:
             self.method = buf.partition(b" ")[0].decode("latin-1")
 
     def set_body_reader(self) -> None:
-        """Set the reader of the body, which notices an early end."""
+        """Set the body's reader, one that notices an early end."""
         super().set_body_reader()
         if isinstance(self.body.reader, LengthReader):
             self.body = Body(WholeReader(self.unreader, self.body.reader.length))
@@ -139,7 +138,7 @@ class Request(message.Request):  # type: ignore[misc]
         return bool(self.version < (1, 1)) and "keep-alive" not in options
 
     def _set_host(self) -> None:
-        """Take host and path from the target if it has them (3.2.2); else there is one Host (3.2).
+        """Set host and path from an absolute target (3.2.2), else from the one Host (3.2).
 
         Raises Refused.
         """
@@ -151,13 +150,13 @@ class Request(message.Request):  # type: ignore[misc]
             scheme, slashes, rest = self.uri.partition("://")
             if slashes:
                 host = self._authority(scheme, rest)
-            # "*" and the authority of CONNECT name the server and none of its resources.
+            # "*" and CONNECT's authority name the server, not a resource.
             self.path = self.path if slashes and self.path else "/"
         self.headers = [(name, value) for name, value in self.headers if name != "HOST"]
         self.headers.append(("HOST", host))
 
     def _authority(self, scheme: str, rest: str) -> str:
-        # RFC 9110, section 7.4: https only if it came so, through a proxy that we trust.
+        # RFC 9110, section 7.4: https only if a trusted proxy says that it came so.
         if scheme.lower() not in {"http", self.scheme}:
             raise Refused(f"The target's scheme is {shortened(scheme)}; it must be {self.scheme}.")
         host = rest.partition("/")[0].partition("?")[0].partition("#")[0]
@@ -168,12 +167,12 @@ class Request(message.Request):  # type: ignore[misc]
 
 
 def is_clients(error: Exception) -> bool:
-    """Whether the request is wrong, and not the server."""
+    """Whether the error is the client's fault."""
     return isinstance(error, errors.ParseException) and not isinstance(error, _OWN_FAULTS)
 
 
 def refusal(error: Exception, method: str | None) -> bytes:
-    """Return the response to a request that never reached the application, or failed there."""
+    """Return the response to a request that was refused before the application or failed in it."""
     status, reason = _STATUSES.get(type(error), (400, "Bad Request"))
     if isinstance(error, MemoryError):
         status, reason = 503, "Service Unavailable"

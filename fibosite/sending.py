@@ -1,4 +1,4 @@
-"""What has been written of an answer and its client has not taken: bytes, and spans of files."""
+"""Sends answers: an outbox of bytes and file spans, and the response that is written into it."""
 
 import os
 from itertools import islice
@@ -9,21 +9,21 @@ from gunicorn.http import wsgi
 from sequence.store.pieces import FileSpan, Piece
 
 MAX_BUFFERS = 64
-"""How many buffers one system call is given."""
+"""How many buffers one sendmsg gets."""
 MAX_SENDFILE_BYTES = 1024 * 1024
-"""How much of a file one system call is given: it sends on while its client receives."""
+"""How much of a file one sendfile gets: it does not return while its client keeps receiving."""
 
 
 class Outbox:
-    """Stands in for the socket where gunicorn writes an answer, and keeps it until it is sent."""
+    """What is written of an answer and not sent yet; gunicorn takes it for the socket."""
 
     def __init__(self) -> None:
-        # Few at a time, and of most there is one: a deque takes 600 bytes for each connection.
+        # Mostly one piece: a deque would take 600 bytes for each connection.
         self._waiting: list[memoryview | FileSpan] = []
         self.length_bytes = self.sent_bytes = 0
 
     def sendall(self, piece: Piece) -> None:
-        """Put something behind all that waits."""
+        """Add a piece to the end."""
         if len(piece):
             self._waiting.append(piece if isinstance(piece, FileSpan) else memoryview(piece))
             self.length_bytes += len(piece)
@@ -31,7 +31,7 @@ class Outbox:
     send = sendall
 
     def clear(self) -> None:
-        """Forget what waits, now: environ has the outbox too, in a cycle of Django's."""
+        """Discard what waits now: Django's reference cycles keep the outbox itself for longer."""
         self._waiting.clear()
         self.length_bytes = 0
 
@@ -39,7 +39,7 @@ class Outbox:
         """Send some of what waits.
 
         Raises BlockingIOError if the client takes no more now, another OSError if it is gone, and
-        EOFError if a file has lost what was promised of it.
+        EOFError if promised bytes of a file are lost.
         """
         first = self._waiting[0]
         if isinstance(first, FileSpan):
@@ -58,7 +58,7 @@ class Outbox:
             raise BlockingIOError
 
     def _send_span(self, client: socket, span: FileSpan) -> tuple[int, int]:
-        """Return how many bytes were to be sent, and how many were."""
+        """Send some of a span by sendfile; return how many bytes were wanted and how many sent."""
         wanted = min(len(span), MAX_SENDFILE_BYTES)
         try:
             if span.is_right(wanted) and (
@@ -68,7 +68,7 @@ class Outbox:
         except (BlockingIOError, ConnectionError, TimeoutError):
             raise
         except OSError:
-            pass  # the file's; if it is the socket's after all, that tells it again
+            pass  # the file's error; one of the socket comes again when bytes are sent
         found = span.rescue()
         if not len(span):
             del self._waiting[0]
@@ -76,7 +76,7 @@ class Outbox:
         return 0, 0
 
     def _drop(self, count: int) -> None:
-        """Forget so many bytes, which were sent."""
+        """Remove bytes that were sent from the front."""
         while count:
             first = self._waiting[0]
             if count < len(first):
@@ -90,12 +90,12 @@ class Outbox:
 
 
 class Response(wsgi.Response):  # type: ignore[misc]
-    """gunicorn's, of which a body may have spans of files."""
+    """gunicorn's response, with bodies that may have file spans."""
 
     sock: Outbox
 
     def write(self, piece: Piece) -> None:
-        """Put a piece of the body into the outbox, after the head, as the body is framed."""
+        """Put a piece of the body into the outbox, framed, and the head before the first one."""
         if isinstance(piece, bytes):
             super().write(piece)
             return
@@ -107,7 +107,7 @@ class Response(wsgi.Response):  # type: ignore[misc]
             self._emit_body(piece)
 
     def _emit_body(self, piece: Piece) -> None:
-        # gunicorn's own copies the piece to frame it.
+        # gunicorn's method copies the piece to frame it.
         if self.chunked:
             self.sock.sendall(b"%X\r\n" % len(piece))
         self.sock.sendall(piece)
@@ -122,5 +122,5 @@ class Response(wsgi.Response):  # type: ignore[misc]
 
     @property
     def ends_with_connection(self) -> bool:
-        """Whether nothing but the end of the connection tells the client where the body ends."""
+        """Whether the body ends with the connection: neither chunked nor of a known length."""
         return not (self.chunked or self._omits_body) and self.response_length is None

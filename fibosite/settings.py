@@ -33,14 +33,14 @@ FIBO_PREPOPULATE = env.whole("FIBO_PREPOPULATE", min(conf.PREPOPULATE, FIBO_MAX_
 FIBO_ENCODINGS = env.names("FIBO_ENCODINGS", conf.ENCODINGS)
 FIBO_STORE_BYTES = env.limit("FIBO_STORE_BYTES", conf.MIN_STORE_BYTES, conf.MAX_STORE_BYTES)
 
-# Hosts share it. Where it is and who we are: AWS_ENDPOINT_URL and the other variables of boto3's.
+# Shared by hosts. boto3 reads its endpoint and credentials from AWS_ENDPOINT_URL and others.
 FIBO_OBJECT_STORE = env.object_store("FIBO_OBJECT_STORE")
 FIBO_FETCH = env.choice("FIBO_FETCH", conf.FETCH)
 
-# gunicorn's: fibosite/gunicorn.conf.py gives the reasons.
+# For gunicorn: fibosite/gunicorn.conf.py gives the reasons.
 PORT = env.whole("PORT", 8888, 1, 65535)
 WEB_CONCURRENCY = env.whole("WEB_CONCURRENCY", 2, 1, 1024)
-# The proxies that gunicorn believes about the scheme, and sequence/accounts/login.py about the
+# The proxies that are trusted: by gunicorn for the scheme, by sequence/accounts/login.py for the
 # client's address.
 FORWARDED_ALLOW_IPS = env.networks("FORWARDED_ALLOW_IPS", "127.0.0.1,::1")
 
@@ -54,7 +54,7 @@ ALLOWED_HOSTS = env.hosts(
 
 INSTALLED_APPS = [
     "sequence",
-    # Without autodiscovery: fibosite/urls.py does that, so that a command need not load the admin.
+    # Without autodiscovery, which fibosite/urls.py does: commands need not load the admin.
     "django.contrib.admin.apps.SimpleAdminConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
@@ -70,7 +70,7 @@ MIDDLEWARE = [
     "sequence.middleware.CommonMiddleware",
     "sequence.middleware.Shortcut",
     "whitenoise.middleware.WhiteNoiseMiddleware",
-    # Below the admin's address only. It checks each of its forms against CSRF itself.
+    # Only below the admin's address. The admin checks its forms against CSRF itself.
     "sequence.middleware.SessionMiddleware",
     "sequence.middleware.AuthenticationMiddleware",
     "sequence.middleware.MessageMiddleware",
@@ -181,11 +181,11 @@ if FIBO_OBJECT_STORE and not _facts:
         "DATABASE_URL is unset; it must name the index that hosts with FIBO_OBJECT_STORE share."
     )
 if _facts:
-    # The work that hosts share (sequence/tasks.py).
+    # The queue of segments that hosts build together (sequence/tasks.py).
     INSTALLED_APPS.append("procrastinate.contrib.django")
-# In seconds, how often a worker tells that it lives, and after what silence its jobs are another's;
-# how many segments it builds at once, as `prepopulate` does; and jobs that are done leave no trace,
-# as the index tells of what they stored.
+# Heartbeats and the silence after which a worker's jobs are retried, in seconds; how many segments
+# a worker builds at once, like `prepopulate`; jobs that succeeded are deleted, as the index records
+# what they stored.
 PROCRASTINATE_WORKER_DEFAULTS: dict[str, Any] = {
     "update_heartbeat_interval": 2,
     "stalled_worker_timeout": 10,
@@ -238,7 +238,7 @@ LANGUAGE_CODE = "en"
 TIME_ZONE = "UTC"
 USE_TZ = True
 
-# Of every answer. Scripts and styles are static files of our own: none is written into a page.
+# Headers of every answer. Scripts and styles are our own static files; none are inline.
 POLICY_HEADERS = {
     "Content-Security-Policy": (
         "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "
@@ -257,9 +257,9 @@ POLICY_HEADERS = {
 CSRF_FAILURE_VIEW = "sequence.views.csrf_failure"
 SESSION_COOKIE_SECURE = True
 CSRF_COOKIE_SECURE = True
-# Django asks for middleware of its own: for headers, which are POLICY_HEADERS here, and against
-# CSRF. None of ours redirects to TLS or promises to keep it (HSTS): gunicorn speaks plain HTTP, to
-# curl or to a proxy, and either would break `make serve`. A proxy that ends TLS does both.
+# They ask for Django's middleware: for security headers, which are POLICY_HEADERS here, and against
+# CSRF. Nothing here redirects to TLS or promises it (HSTS): gunicorn speaks plain HTTP, to curl or
+# to a proxy, and either would break `make serve`. A proxy that ends TLS does both.
 SILENCED_SYSTEM_CHECKS = ["security.W001", "security.W002", "security.W003"]
 LOGGING = {
     "version": 1,
@@ -268,13 +268,13 @@ LOGGING = {
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
     "root": {"handlers": ["console"], "level": "WARNING"},
     "loggers": {
-        # Its own handler mails the administrators, of which there are none.
+        # Django's own handler mails administrators; there are none.
         "django": {"handlers": [], "level": "INFO", "propagate": True},
-        # A client's mistake is answered; it needs no line in the operator's log.
+        # A client's mistake gets an answer and no line in the operator's log.
         "django.request": {"level": "ERROR"},
         "django.security": {"level": "CRITICAL"},
         "sequence": {"level": "INFO"},
-        # Of each connection that fails; what could not be asked for want of it says so itself.
+        # It warns of each failed connection; what fails without one is logged where it fails.
         "psycopg.pool": {"level": "ERROR"},
     },
 }

@@ -13,7 +13,7 @@ admin.autodiscover()
 
 
 def favicon(_: HttpRequest) -> HttpResponseBase:
-    """The way to the icon, for browsers that show what names none: the text, the admin."""
+    """Redirect browsers to the icon from pages that name none: the text, the admin."""
     return redirect(static("sequence/icon.svg"))
 
 

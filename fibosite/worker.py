@@ -1,20 +1,20 @@
-"""gunicorn's worker in which threads work and an event loop waits.
+"""A gunicorn worker with an event loop that waits and a thread pool that works.
 
-Each connection is a conversation: a generator that reads a request, asks the application and
-writes the answer, and that yields what it waits for. A thread goes on with it while there is
-something to do. When its client has to do something first, the thread leaves the conversation as it
-is, and the loop waits for the socket. So a head that trickles in, an idle connection and a reader
-that takes nothing hold no thread, and what a client does not take is not computed (backpressure).
+Each connection has a conversation: a generator that reads a request, calls the application, writes
+the answer, and yields what it waits for. A thread resumes it while there is something to do. If the
+client must act first, the thread leaves the generator suspended and the loop waits for the socket.
+So a head that trickles in, an idle connection and a reader that takes nothing hold no thread, and
+nothing is computed that a client does not take (backpressure).
 
-Who may do what:
+Rules:
 
-- The loop is the process's main thread. It accepts connections, takes in what arrives, and never
-  runs the application, parses or waits for anything but events.
-- Threads go on with conversations. Nobody else does, and the code of the application, be it only
-  the end of a generator, runs in them alone.
-- A connection belongs to the loop while it is armed in epoll, and else to the thread that has it,
-  or to the queue. Events are told once (EPOLLONESHOT), so a thread that has armed a connection must
-  not touch it any more. epoll itself may be used by all threads, as selectors may not.
+- The event loop is the process's main thread. It accepts connections, receives what arrives, and
+  never runs the application, parses a request, or blocks on anything but epoll.
+- Only the threads of the pool resume conversations. All code of the application runs in them, even
+  if it is only the end of a generator.
+- A connection is owned by the loop while it is armed in epoll; else by the ready queue or by the
+  thread that took it from there. An event is delivered once (EPOLLONESHOT), so a thread must not
+  touch a connection after arming it. All threads may use epoll itself, unlike `selectors`.
 """
 
 import os
@@ -43,33 +43,33 @@ from sequence.store.pieces import pieces_of
 from sequence.web.counting import SharedValue
 
 FRAMED_BYTES = 64 * 1024
-"""How much of small pieces is sent at once."""
+"""How many bytes of small pieces are collected before they are sent."""
 TURN_BYTES = 1024 * 1024
-"""How much is sent for a connection before others have their turn."""
+"""How many bytes a thread sends to one client before it serves others that are ready."""
 PATIENCE_MS = {HEAD: 2, ROOM: 20}
-"""How long a thread that nobody else needs waits for a client before it leaves that to the loop."""
+"""How long an idle thread waits for a client by itself before it leaves that to the loop."""
 MARGIN_S = 0.5
-"""How long before the end of the time of grace the process ends by itself."""
+"""How long before the end of the time of grace the process exits by itself."""
 PAUSE_S = 0.2
-"""How long no connection is accepted after one for which something was short."""
+"""How long no connection is accepted after descriptors, threads or memory ran short."""
 YIELD_S = 0.001
-"""How long a connection is left to processes that have fewer."""
+"""How long a new connection is left to the processes that have fewer."""
 LINGER_S = 2.0
-"""How long a client is waited for that does not close its end, or, when the process ends, that
-keeps its connection: its next request may be on the way."""
+"""How long to wait for a client to close its end; and, while the process shuts down, for the next
+request on a connection that is kept, as it may be on the way."""
 INTERIM = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 _open_connections = SharedValue("gauge")
 
 
-class BrokenOff(Exception):
-    """Something failed when an answer had begun."""
+class Truncated(Exception):
+    """An answer failed after its first byte."""
 
 
-class Ready:
-    """The connections that can go on: requests first, but every fourth is a stream.
+class ReadyQueue:
+    """The connections that a thread can serve: requests first, but every fourth is a stream.
 
-    Else a small request would wait for thousands of slow readers whose buffers have room.
+    In one queue a small request would wait for thousands of slow readers whose buffers have room.
     """
 
     def __init__(self) -> None:
@@ -78,72 +78,74 @@ class Ready:
         self._taken = count()
 
     def put(self, connection: Connection) -> None:
-        """Add a connection, behind its like."""
+        """Add a connection to the end of its queue."""
         (self._streams if connection.waits_for is ROOM else self._requests).append(connection)
         self._present.put(None)
 
     def get(self) -> Connection:
-        """Take the next connection; wait for one."""
+        """Remove and return the next connection; wait for one."""
         self._present.get()
         first, second = self._requests, self._streams
         if next(self._taken) % 4 == 0:
             first, second = second, first
-        while True:  # of two threads that see the same one, the other finds another one
+        while True:  # if another thread takes the same one first, there is another one
             for queue in (first, second):
                 with suppress(IndexError):
                     return queue.popleft()
 
     def empty(self) -> bool:
-        """Whether no connection can go on."""
+        """Whether no connection is ready."""
         return self._present.empty()
 
 
 class ThreadWorker(Worker):  # type: ignore[misc]
-    """Few threads, and connections as many as there are descriptors for.
+    """Few threads, and as many connections as there are descriptors.
 
-    gunicorn's gthread holds a thread from the first byte of a request to the last of its answer, so
-    this is made of the class below it.
+    A subclass of Worker: gthread holds a thread from the first byte of a request to the last of its
+    answer.
     """
 
     @classmethod
     def check_config(cls, cfg: Any, log: Any) -> None:  # noqa: ARG003
-        """Raise ConfigError for what this worker does not speak."""
+        """Raise ConfigError if the settings ask for a protocol that is not spoken here."""
         if cfg.is_ssl or cfg.proxy_protocol != "off":
             raise ConfigError("TLS and the PROXY protocol are for a proxy to end.")
 
     def init_process(self) -> None:
-        """Make what the loop and the threads share, and run."""
+        """Create what the loop and the threads share, and run."""
         self.epoll = select.epoll()
-        self.ready = Ready()
+        self.ready = ReadyQueue()
         self.connections: dict[int, Connection] = {}
         self.listeners = {listener.fileno(): listener for listener in self.sockets}
         self.is_listening, self.resume_at, self.has_yielded = False, 0.0, False
-        self.threads_begun, self.look_at = 0, 0.0
-        self.patient = Semaphore(max(1, self.cfg.threads // 2))
+        self.threads_started, self.tick_at = 0, 0.0
+        self.may_wait = Semaphore(max(1, self.cfg.threads // 2))
         super().init_process()
 
     # The loop
 
     def run(self) -> None:
-        """Serve until the process is to end, and then until all answers have ended."""
+        """Serve until the process is told to end, and then until all answers have ended."""
         self.epoll.register(self.PIPE[0], select.EPOLLIN)
         for listener in self.listeners.values():
             listener.setblocking(False)
             self.epoll.register(listener, 0)
         while self.alive:
-            self.turn_if_possible()
-        # Then the master kills the process, and a cut body could look whole.
+            self.try_turn()
+        # When the time of grace is over the master kills the process: a truncated body could look
+        # complete then.
         end_at = monotonic() + max(self.cfg.graceful_timeout - MARGIN_S, 0)
         for connection in list(self.connections.values()):
-            self.limit_wait(connection)
+            if connection.waits_for is HEAD and not connection.received:
+                connection.due = min(connection.due, monotonic() + LINGER_S)
         while self.connections and monotonic() < end_at:
-            self.turn_if_possible()
+            self.try_turn()
         for connection in list(self.connections.values()):
             with suppress(OSError):
-                connection.break_off()
+                connection.reset_if_truncated()
 
-    def turn_if_possible(self) -> None:
-        """Make a turn; what is short may be there for the next."""
+    def try_turn(self) -> None:
+        """Make a turn of the loop; pause if descriptors or memory are short."""
         try:
             self.turn()
         except (OSError, MemoryError) as error:
@@ -151,42 +153,42 @@ class ThreadWorker(Worker):  # type: ignore[misc]
             sleep(PAUSE_S)
 
     def turn(self) -> None:
-        """Wait for events, and deal with them; once a second look after the rest."""
+        """Wait for events and handle them; once a second do what is due by the clock."""
         self.listen()
-        until = min(self.resume_at, self.look_at) if self.resume_at else self.look_at
+        until = min(self.resume_at, self.tick_at) if self.resume_at else self.tick_at
         for descriptor, _ in self.epoll.poll(max(0.0, until - monotonic())):
             try:
-                self.deal_with(descriptor)
+                self.handle_event(descriptor)
             except (OSError, MemoryError) as error:
-                # The others' events would not be told again.
+                # The events behind this one would not be delivered again.
                 self.pause("An event was lost", error)
                 if connection := self.connections.get(descriptor):
                     self.drop(connection)
-        if monotonic() >= self.look_at:
-            self.look_at = monotonic() + 1
+        if monotonic() >= self.tick_at:
+            self.tick_at = monotonic() + 1
             self.notify()
-            self.begin_threads()
-            self.end_waits()
+            self.start_threads()
+            self.end_overdue()
             if self.ppid != os.getppid():
                 self.log.info("Parent changed, shutting down: %s", self)
                 self.alive = False
 
-    def deal_with(self, descriptor: int) -> None:
-        """Go on where something has happened."""
+    def handle_event(self, descriptor: int) -> None:
+        """Receive from a client, accept a connection, or empty the pipe that woke the loop."""
         if connection := self.connections.get(descriptor):
-            self.on_event(connection)
+            self.receive(connection)
         elif listener := self.listeners.get(descriptor):
             self.accept(listener)
         else:
             os.read(self.PIPE[0], 4096)
 
     def wake(self) -> None:
-        """Have the loop make its next turn now."""
+        """Interrupt the loop's wait, so that its next turn begins now."""
         with suppress(BlockingIOError):
             os.write(self.PIPE[1], b".")
 
     def listen(self) -> None:
-        """Listen if one more connection may be accepted now; else it waits in the listen queue."""
+        """Listen if a connection may be accepted now; else it waits in the listen queue."""
         if self.resume_at and monotonic() >= self.resume_at:
             self.resume_at = 0.0
         wanted = self.alive and not self.resume_at and not self.is_full
@@ -197,11 +199,11 @@ class ThreadWorker(Worker):  # type: ignore[misc]
 
     @property
     def is_full(self) -> bool:
-        """Whether there are as many connections as there may be."""
+        """Whether there are as many connections as the limit allows."""
         return len(self.connections) >= int(self.cfg.worker_connections)
 
     def accept(self, listener: socket.socket) -> None:
-        """Accept a connection, or leave it for a moment to a process that has fewer."""
+        """Accept a connection, or leave it for a moment to the processes that have fewer."""
         more_than_share = len(self.connections) * self.cfg.workers > _open_connections.get()
         if more_than_share and not self.has_yielded:
             self.has_yielded, self.resume_at = True, monotonic() + YIELD_S
@@ -212,23 +214,23 @@ class ThreadWorker(Worker):  # type: ignore[misc]
             client.setblocking(False)
             connection = Connection(client, address, listener.getsockname(), self.cfg.timeout)
         except (BlockingIOError, ConnectionAbortedError):
-            return  # another process has accepted it, or it is gone
+            return  # another process has accepted it, or the client is gone
         except (OSError, MemoryError) as error:
             self.pause("No connection was accepted", error)
             return
         connection.conversation = self.converse(connection)
         self.connections[client.fileno()] = connection
         _open_connections.inc(1)
-        self.on_event(connection)
+        self.receive(connection)
 
     def pause(self, what: str, error: Exception) -> None:
-        """Accept nothing for a moment, as something is short: those who are served come first."""
+        """Accept nothing for a moment after a shortage: clients already served come first."""
         self.resume_at = monotonic() + PAUSE_S
         if acquire(what):
             self.log.warning("%s: %s.", what, str(error) or "memory is short")
 
-    def on_event(self, connection: Connection) -> None:
-        """Take in what a client has sent, and give the connection to a thread if it can go on."""
+    def receive(self, connection: Connection) -> None:
+        """Receive what a client has sent, and queue the connection if a thread can serve it."""
         connection.is_armed = False
         if connection.waits_for is ROOM:
             self.ready.put(connection)
@@ -245,36 +247,36 @@ class ThreadWorker(Worker):  # type: ignore[misc]
         except (OSError, MemoryError):
             self.drop(connection)
 
-    def end_waits(self) -> None:
-        """Wait no longer for what is late. A reader that stalls is TCP_USER_TIMEOUT's to end."""
+    def end_overdue(self) -> None:
+        """Drop connections whose time is over; readers that stall are left to TCP_USER_TIMEOUT."""
         now = monotonic()
         for connection in list(self.connections.values()):
             if not connection.is_armed or connection.waits_for is ROOM or connection.due > now:
                 continue
             if connection.waits_for is BODY:
                 with suppress(OSError):
-                    # It seems to end here, and who reads it finds it cut short.
+                    # The body seems to end here, and its reader finds it cut short.
                     connection.socket.shutdown(socket.SHUT_RD)
             else:
                 self.drop(connection)
 
-    def begin_threads(self) -> None:
-        """Begin the threads that are missing; if there are too few, the others do their work."""
+    def start_threads(self) -> None:
+        """Start the threads that are missing; until that succeeds, those that run do the work."""
         try:
-            while self.threads_begun < self.cfg.threads:
-                # Of threading's a failed start may wait for ever.
+            while self.threads_started < self.cfg.threads:
+                # threading.Thread.start may wait for ever if the thread cannot start.
                 start_new_thread(self.work, ())
-                self.threads_begun += 1
+                self.threads_started += 1
         except (RuntimeError, MemoryError) as error:
-            self.pause(f"There are {self.threads_begun} of {self.cfg.threads} threads", error)
+            self.pause(f"There are {self.threads_started} of {self.cfg.threads} threads", error)
 
-    # Either: whoever has the connection
+    # Whoever owns the connection
 
     def arm(self, connection: Connection) -> None:
-        """Leave the connection to the loop until its client has done something."""
+        """Give the connection to the loop until its client has done something."""
         events = select.EPOLLOUT if connection.waits_for is ROOM else select.EPOLLIN
         connection.is_armed = True
-        # Of a closed socket there is no descriptor: the loop may drop what is armed, as it is late.
+        # Once it is armed the loop may drop it as overdue; a closed socket has no descriptor.
         with suppress(ValueError):
             if connection.is_registered:
                 self.epoll.modify(connection.socket, events | select.EPOLLONESHOT)
@@ -283,7 +285,7 @@ class ThreadWorker(Worker):  # type: ignore[misc]
                 self.epoll.register(connection.socket, events | select.EPOLLONESHOT)
 
     def drop(self, connection: Connection) -> None:
-        """Close the connection, and the conversation where it is; nothing if that was done."""
+        """Close the connection and its conversation, unless that was done before."""
         was_full = self.is_full
         if not self.connections.pop(connection.socket.fileno(), None):
             return
@@ -292,29 +294,24 @@ class ThreadWorker(Worker):  # type: ignore[misc]
         if was_full or not self.alive:
             self.wake()
 
-    def limit_wait(self, connection: Connection) -> None:
-        """Wait no longer for a next request than the end of the process allows."""
-        if connection.waits_for is HEAD and not connection.received:
-            connection.due = min(connection.due, monotonic() + LINGER_S)
-
-    # The threads
+    # The thread pool
 
     def work(self) -> None:
-        """Go on with connections that are ready, for ever."""
+        """Serve connections that are ready, for ever."""
         poll = select.poll()
         while True:
             connection = self.ready.get()
             try:
-                self.go_on(connection, poll)
+                self.serve(connection, poll)
             except BaseException:
-                # Whatever is short, the thread goes on.
+                # The thread survives any failure.
                 with suppress(Exception):
                     self.drop(connection)
                 with suppress(Exception):
                     self.log.exception("A conversation failed.")
 
-    def go_on(self, connection: Connection, poll: select.poll) -> None:
-        """Go on until the client has to do something first, or it is the turn of others."""
+    def serve(self, connection: Connection, poll: select.poll) -> None:
+        """Resume the conversation until its client must act first or others are to be served."""
         turn_ends = connection.outbox.sent_bytes + TURN_BYTES
         while True:
             try:
@@ -325,7 +322,7 @@ class ThreadWorker(Worker):  # type: ignore[misc]
                         return
                     connection.waits_for = waits_for
             except BlockingIOError:
-                if not self.is_soon_there(connection, poll):
+                if not self.wait_briefly(connection, poll):
                     self.arm(connection)
                     return
             except OSError as gone:
@@ -333,17 +330,21 @@ class ThreadWorker(Worker):  # type: ignore[misc]
                     self.log.info("A reader that had stalled was dropped.")
                 self.drop(connection)
                 return
-            is_over = connection.outbox.sent_bytes > turn_ends or connection.waits_for is HEAD
-            if is_over and not self.ready.empty():
+            is_turn_over = connection.outbox.sent_bytes > turn_ends or connection.waits_for is HEAD
+            if is_turn_over and not self.ready.empty():
                 self.ready.put(connection)
                 return
 
-    def is_soon_there(self, connection: Connection, poll: select.poll) -> bool:
-        """Wait a moment for the client, if nobody else needs this thread, and half of them are."""
+    def wait_briefly(self, connection: Connection, poll: select.poll) -> bool:
+        """Wait PATIENCE_MS for the client and return whether it acted.
+
+        Not if others are ready, or if half of the threads already wait: that saves two system calls
+        and two switches of threads, and must cost nobody else a thread.
+        """
         patience_ms = PATIENCE_MS.get(connection.waits_for)
         if not patience_ms or connection.received or not self.ready.empty():
             return False
-        if not self.patient.acquire(blocking=False):
+        if not self.may_wait.acquire(blocking=False):
             return False
         try:
             events = select.POLLOUT if connection.waits_for is ROOM else select.POLLIN
@@ -351,12 +352,12 @@ class ThreadWorker(Worker):  # type: ignore[misc]
             return bool(poll.poll(patience_ms))
         finally:
             poll.unregister(connection.socket)
-            self.patient.release()
+            self.may_wait.release()
 
     def converse(self, connection: Connection) -> Generator[str]:
-        """Answer the requests of a connection, one after another; yield what is waited for.
+        """Answer the requests of a connection in turn; yield what it waits for.
 
-        What is not sent when it ends is not sent at all: the client sees that it breaks off.
+        What the outbox holds when it returns is discarded: the client sees a truncated answer.
         """
         for number in count(1):
             request: http1.Request | None = None
@@ -371,11 +372,11 @@ class ThreadWorker(Worker):  # type: ignore[misc]
                     yield BODY
                 connection.give_body(request)
                 keeps = yield from self.answer(connection, request)
-            except BrokenOff as failed:
+            except Truncated as failed:
                 if not isinstance(failed.__cause__, MemoryError):
-                    self.log.error("An answer broke off.", exc_info=failed)
+                    self.log.error("An answer was cut off.", exc_info=failed)
                 elif acquire("memory"):
-                    self.log.error("Memory is short: an answer broke off.")
+                    self.log.error("Memory is short: an answer was cut off.")
                 return
             except Exception as error:
                 self.handle_error(request, connection.outbox, connection.address, error)
@@ -390,9 +391,9 @@ class ThreadWorker(Worker):  # type: ignore[misc]
         yield END
 
     def answer(self, connection: Connection, request: http1.Request) -> Generator[str, None, bool]:
-        """Ask the application, and write its answer; return whether the connection is kept.
+        """Call the application, write its answer, and return whether the connection is kept.
 
-        Raises BrokenOff if something fails when the answer has begun, and else what failed.
+        A failure before the first byte is raised as it is, a later one as Truncated.
         """
         started = datetime.now()
         environ: dict[str, Any] = {}
@@ -415,30 +416,29 @@ class ThreadWorker(Worker):  # type: ignore[misc]
             try:
                 for piece in pieces_of(body):
                     response.write(piece)
-                    # The outbox alone has it, until it is sent.
-                    del piece
-                    connection.resets = response.ends_with_connection
+                    del piece  # from here on the outbox alone refers to it
+                    connection.needs_reset = response.ends_with_connection
                     if connection.outbox.length_bytes >= FRAMED_BYTES:
                         yield ROOM
                 if response.is_short:
-                    raise BrokenOff(f"{response.sent} of {response.response_length} bytes")
+                    raise Truncated(f"{response.sent} of {response.response_length} bytes")
                 response.close()
                 yield ROOM
-                connection.resets = False
+                connection.needs_reset = False
             finally:
                 self.log.access(response, request, environ, datetime.now() - started)
                 if hasattr(body, "close"):
                     body.close()
         except Exception as error:
             if response and response.headers_sent:
-                raise BrokenOff from error
+                raise Truncated from error
             raise
         finally:
             self.cfg.post_request(self, request, environ, response)
         return not response.should_close()
 
     def count_request(self) -> None:
-        """Count a request, and end with the last one that the process may serve."""
+        """Count a request; the last one that the process may serve ends it (max_requests)."""
         self.nr += 1
         if self.nr >= self.max_requests and self.alive:
             self.log.info("Autorestarting worker after current request.")
@@ -446,7 +446,7 @@ class ThreadWorker(Worker):  # type: ignore[misc]
             self.wake()
 
     def handle_error(self, req: Any, client: Outbox, addr: Any, exc: Exception) -> None:
-        """Answer a request that did not reach the application, or that raised in it."""
+        """Answer a request that was refused before the application or failed in it."""
         if http1.is_clients(exc):
             self.log.debug("A request of %s was refused: %s", addr, exc)
         elif isinstance(exc, MemoryError):

@@ -1,4 +1,4 @@
-"""The WSGI application, which starts only where Django's checks find no error."""
+"""The WSGI application, which starts only if Django's checks find no error."""
 
 import codecs
 import logging
@@ -18,16 +18,16 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "fibosite.settings")
 
 _application = get_wsgi_application()
 
-# Not before Django is set up.
+# Django must be set up first.
 from sequence.accounts import database  # noqa: E402
 from sequence.operations import reconcile  # noqa: E402
 from sequence.web import pages  # noqa: E402
 from sequence.web.recent import RecentAnswers  # noqa: E402
 
-# Django's commands make the checks, and WSGI servers do not.
+# Django's commands run the checks, WSGI servers do not.
 if errors := [message for message in run_checks() if message.is_serious()]:
     sys.exit("\n".join(str(error.msg) for error in errors))
-# What is stored can be read, perhaps, and everything can be computed.
+# Serving goes on without either: everything can be computed.
 log = logging.getLogger("sequence")
 try:
     database.prepare()
@@ -37,18 +37,18 @@ try:
     reconcile.repair_and_sweep()
 except (OSError, DatabaseError) as error:
     log.error("The store cannot be prepared: %s.", str(error).partition("\n")[0])
-# Workers have loaded what answers need: when they are asked, there may be no descriptor for a file.
+# Load all that answers need now: later there may be no descriptor left to open a file.
 pages.load()
-codecs.lookup("unicode_escape")  # of values that are quoted in sentences
-# The workers that are forked from here open connections of their own.
+codecs.lookup("unicode_escape")  # for values that error messages quote
+# The workers that gunicorn forks open connections of their own, and pools: a pool's threads do not
+# survive a fork.
 connections.close_all()
-# And PostgreSQL's, pools of their own: its threads are not forked along.
 for each in connections.all():
     getattr(each, "close_pool", lambda: None)()
 
-# Around each request Django looks through the connections of its thread twice, which takes a tenth
-# of a short answer. Once is enough: who asks the index finds out whether a connection is still
-# good. Queries are kept with DEBUG only, and there is no cache to be closed.
+# Django looks through its thread's connections before and after each request, which takes a tenth
+# of the time of a short answer. Once is enough: the index notices broken connections itself.
+# Queries are recorded with DEBUG only, and there is no cache to close.
 request_started.disconnect(close_old_connections)
 request_finished.disconnect(close_old_connections)
 request_finished.disconnect(close_caches)
@@ -57,7 +57,7 @@ if not settings.DEBUG:
 
 
 def _answered(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-    """The answer. Its body may end in another thread, whose connections are others."""
+    """Return the answer; close old connections now, as its body may end in another thread."""
     try:
         return _application(environ, start_response)
     finally:

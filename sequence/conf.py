@@ -23,13 +23,13 @@ SEGMENT_BYTES = 64 * 1024 * 1024
 """FIBO_SEGMENT_BYTES, in bytes: about the length of a segment."""
 MIN_SEGMENT_BYTES = 1024
 MAX_SEGMENT_BYTES = 1024**3
-"""Whoever asks for one term has its whole segment built: at this length, in seconds."""
+"""A request for one term builds its whole segment: at this length it takes seconds."""
 
 PREPOPULATE = 10_000
-"""FIBO_PREPOPULATE, in terms: what `manage.py prepopulate` stores when it is not told."""
+"""FIBO_PREPOPULATE, in terms: what `manage.py prepopulate` stores by default."""
 
 MIN_STORE_BYTES = 16 * 1024 * 1024
-"""What FIBO_STORE_BYTES must be at least: an index without terms takes a part of it."""
+"""The minimum of FIBO_STORE_BYTES: an index without terms takes a part of it."""
 MAX_STORE_BYTES = 2**60
 
 AUTO, ALWAYS, NEVER = "auto", "always", "never"
@@ -47,7 +47,7 @@ def max_sn() -> int:
 
 
 def prepopulate() -> int:
-    """How many terms `manage.py prepopulate` stores when it is not told."""
+    """How many terms `manage.py prepopulate` stores by default."""
     return int(settings.FIBO_PREPOPULATE)
 
 
@@ -57,13 +57,13 @@ def encodings() -> list[str]:
 
 
 def store_bytes() -> int | None:
-    """FIBO_STORE_BYTES: what all that is stored may take; None for any number."""
+    """FIBO_STORE_BYTES: how much space the store may take; None for no limit."""
     limit: int | None = settings.FIBO_STORE_BYTES
     return limit
 
 
 def object_store() -> ObjectStore | None:
-    """FIBO_OBJECT_STORE: where segments are stored that hosts share; None where it is unset."""
+    """FIBO_OBJECT_STORE: where hosts store the segments that they share; None if it is unset."""
     place: ObjectStore | None = settings.FIBO_OBJECT_STORE
     return place
 
@@ -73,7 +73,7 @@ def fetch() -> str:
     return str(settings.FIBO_FETCH)
 
 
-# Every request asks for these, and to make them takes as long as to look a row up.
+# Every request asks for it, and computing it takes as long as looking a row up.
 _layout = cache(Layout)
 
 
@@ -83,7 +83,7 @@ def layout() -> Layout:
 
 
 def data_dir() -> Path:
-    """FIBO_DATA_DIR: where all is that is stored."""
+    """FIBO_DATA_DIR: the directory of everything that this host stores."""
     return Path(settings.FIBO_DATA_DIR)
 
 

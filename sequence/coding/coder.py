@@ -19,8 +19,8 @@ STEP_BYTES = 32 * 1024
 """How much of a piece is copied at once to what waits from the piece before it."""
 
 ROOM_BYTES = 2 * MAX_BYTES
-"""For the coded form of so much and of what waited: a code has nine bits at most, a block a few
-bytes more, and the last word is written whole."""
+"""Enough for the coded form of so much and of what waited: a code has nine bits at most, a block
+has a few bytes more, and the last word is written whole."""
 
 
 def compiled(processor: str = "") -> Functions:
@@ -39,16 +39,16 @@ packer = compiled()
 
 
 class Memory(NamedTuple):
-    """Bytes, and where they lie."""
+    """Bytes and their address."""
 
     view: memoryview
     address: int
 
     @classmethod
     def of(cls, content: bytes | bytearray | memoryview) -> "Memory":
-        """That of the content; of a copy if it is a view that cannot be written to."""
+        """Return the memory of the content; of a copy if it is a read-only view."""
         if isinstance(content, memoryview) and content.readonly:
-            content = bytes(content)  # ctypes tells where bytes lie, but not where such a view does
+            content = bytes(content)  # ctypes has the address of bytes, but not of such a view
         if isinstance(content, bytes):
             address = cast(c_char_p(content), c_void_p).value
         else:
@@ -56,11 +56,11 @@ class Memory(NamedTuple):
         return cls(memoryview(content), address or 0)
 
     def part(self, start: int, stop: int | None = None) -> "Memory":
-        """Some of it, uncopied."""
+        """Return a part of it, uncopied."""
         return Memory(self.view[start:stop], self.address + start)
 
     def write(self, at: int, content: bytes | memoryview) -> int:
-        """Copies the content there; returns where it ends."""
+        """Copy the content to `at` and return its end."""
         end = at + len(content)
         self.view[at:end] = content
         return end
@@ -75,7 +75,7 @@ class Coder(ABC):
         self._waiting = b""
 
     def pack(self, piece: bytes | memoryview) -> bytes:
-        """What this piece of the representation completes of the coded form."""
+        """Return what this piece of the representation completes of the coded form."""
         self._given_bytes += len(piece)
         memory = Memory.of(piece)
         with _room() as room:
@@ -85,7 +85,7 @@ class Coder(ABC):
             )
 
     def finish(self) -> bytes:
-        """The rest of the coded form; raises BodyShort if the pieces were not all of it."""
+        """Return the rest of the coded form; raises BodyShort if the pieces were not all of it."""
         if self._given_bytes != self._length:
             raise BodyShort(self._length, self._given_bytes)
         with _room() as room:
@@ -108,9 +108,9 @@ class Coder(ABC):
 
     @abstractmethod
     def _code(self, text: Memory, room: Memory, at: int, *, final: bool = False) -> tuple[int, int]:
-        """Writes the coded form of what can be coded of the text, or of all if it is final.
+        """Write the coded form of what can be coded of the text, all if it is final, to `at`.
 
-        To `at` in the room. Returns how much of the text that was, and where the coded form ends.
+        Returns how many bytes of the text that was, and where the coded form ends in the room.
         """
 
 

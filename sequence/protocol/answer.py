@@ -45,12 +45,12 @@ class Answer(NamedTuple):
 
 
 def strong_etag(*facts: object) -> str:
-    """An ETag that says all the facts that its bytes depend on (section 8.8.3)."""
+    """Return an ETag made of all facts that the bytes depend on (section 8.8.3)."""
     return f'"{"-".join(str(fact) for fact in facts)}"'
 
 
 def answer(method: str, headers: Mapping[str, str], about: Metadata) -> Answer:
-    """The answer to GET or HEAD for a representation; `headers` are those of HEADERS that it has.
+    """Return the answer to GET or HEAD; `headers` are those of HEADERS that the request has.
 
     An encoded answer is one of the whole, and has no Content-Length here; HEAD's has GET's headers
     and no body. Raises NotAcceptable, PreconditionFailed and RangeNotSatisfiable.
@@ -58,7 +58,7 @@ def answer(method: str, headers: Mapping[str, str], about: Metadata) -> Answer:
     length = about.length
     wanted = headers.get("Range") if method == "GET" and length else None
     accepted = codings(headers.get("Accept-Encoding"), about.etags)
-    # Ranges are of identity. Where that is refused they are passed over, as section 14.2 allows.
+    # Ranges are of identity. If that is refused they are ignored, as section 14.2 allows.
     coding = IDENTITY if wanted is not None and IDENTITY in accepted else accepted[0]
     etag = about.etags[coding]
     fields = {"ETag": etag, "Cache-Control": about.cache_control, "Vary": "Accept-Encoding"}
@@ -82,7 +82,7 @@ def answer(method: str, headers: Mapping[str, str], about: Metadata) -> Answer:
 
 
 def _partial(spans: list[Span], fields: dict[str, str], length: int) -> Answer:
-    """206, of one span or of several (section 15.3.7)."""
+    """Return a 206 of one span or of several (section 15.3.7)."""
     if len(spans) == 1:
         (span,) = spans
         fields["Content-Range"] = ranges.content_range(span, length)

@@ -6,16 +6,16 @@ from collections.abc import Mapping
 from sequence.errors import PreconditionFailed
 
 # Section 8.8.3: entity-tag = [ weak ] opaque-tag; weak = %s"W/", in this case only. As elements
-# of a list (section 5.6.1); what is none is passed over.
+# of a list (section 5.6.1); what is none is ignored.
 _ENTITY_TAGS = re.compile(r'(?:^|,)[ \t]*(W/)?("[\x21\x23-\x7e\x80-\xff]*")[ \t]*(?=,|$)')
 
 
 def not_modified(headers: Mapping[str, str], etag: str) -> bool:
     """Whether the answer is 304, as If-None-Match names the strong ETag.
 
-    If-Match comes first (section 13.2.2), and raises PreconditionFailed where it does not name
-    it. The conditions on dates are not looked at: nothing here has a date of modification
-    (sections 13.1.3 and 13.1.4).
+    If-Match comes first (section 13.2.2): raises PreconditionFailed if it does not name it. The
+    conditions on dates are ignored: nothing here has a date of modification (sections 13.1.3 and
+    13.1.4).
     """
     if_match = headers.get("If-Match")
     if if_match is not None and not _names(if_match, etag, strong=True):
@@ -25,7 +25,7 @@ def not_modified(headers: Mapping[str, str], etag: str) -> bool:
 
 
 def range_is_meant(headers: Mapping[str, str], etag: str) -> bool:
-    """Whether If-Range, where there is one, lets a Range be looked at.
+    """Whether Range counts: If-Range is absent or names the strong ETag.
 
     Section 13.1.5: by strong comparison. A date never matches, as there is none to compare.
     """

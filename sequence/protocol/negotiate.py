@@ -18,15 +18,15 @@ _CODING = re.compile(
 # Section 5.6.4; one that is not closed ends with the header, so that none is tried again.
 _QUOTED_STRING = re.compile(r'"(?:[^"\\]|\\.?)*"?', re.DOTALL)
 
-_LEAST = 0.0001
+_MIN_WEIGHT = 0.0001
 """Less than any weight that a client can give, and not a refusal."""
 
 
 def codings(accept_encoding: str | None, offered: Iterable[str]) -> list[str]:
-    """Those codings that the client accepts, the one of the highest weight first.
+    """Return the codings that the client accepts, the one of the highest weight first.
 
     Of equal ones the one that is offered first comes first. RFC 9110, section 12.5.3. Raises
-    NotAcceptable where the client refuses all.
+    NotAcceptable if the client refuses all.
     """
     elements = (element.strip(" \t") for element in (accept_encoding or "").split(","))
     # What is malformed is left out.
@@ -36,7 +36,7 @@ def codings(accept_encoding: str | None, offered: Iterable[str]) -> list[str]:
     if "x-gzip" in weights:
         weights.setdefault("gzip", weights["x-gzip"])
     # Identity is accepted unless it is refused, by its name or by "*".
-    weights.setdefault(IDENTITY, weights.get("*", _LEAST))
+    weights.setdefault(IDENTITY, weights.get("*", _MIN_WEIGHT))
     found = {coding: weights.get(coding, weights.get("*", 0.0)) for coding in offered}
     accepted = sorted((coding for coding in found if found[coding]), key=lambda c: -found[c])
     if not accepted:
@@ -47,7 +47,7 @@ def codings(accept_encoding: str | None, offered: Iterable[str]) -> list[str]:
 # Clients send a few headers again and again.
 @lru_cache(maxsize=128)
 def media_type(accept: str | None, offered: tuple[str, ...]) -> str:
-    """The media type to send: the one of the highest weight, and of equal ones the first offered.
+    """Return the media type of the highest weight; of equal ones the first that is offered.
 
     RFC 9110, section 12.5.1. A client that accepts none of them gets the first.
     """
@@ -61,9 +61,9 @@ def media_type(accept: str | None, offered: tuple[str, ...]) -> str:
 
 
 def _media_weights(header: str) -> dict[str, float]:
-    """The weight of each media type in an Accept; those with a malformed weight are left out.
+    """Return the weight of each media type in an Accept, without those of a malformed weight.
 
-    Other parameters are not looked at, as no two of our types differ in them.
+    Other parameters are ignored, as no two of our types differ in them.
     """
     found = {}
     # Each once, as a header of commas alone has as many empty ones.

@@ -17,9 +17,9 @@ _WHOLE = re.compile(r"0|[1-9][0-9]*", re.ASCII)
 
 
 def parse(query: str, known: tuple[str, ...]) -> dict[str, str]:
-    """The parameters of a query by name, decoded (WHATWG URL Standard, section 5.1).
+    """Return the parameters of a query by name, decoded (WHATWG URL Standard, section 5.1).
 
-    Raises UnknownParameter, and ParameterError where one is given twice.
+    Raises UnknownParameter, and ParameterError if one is given twice.
     """
     parameters: dict[str, str] = {}
     for name, value in parse_qsl(query, keep_blank_values=True):
@@ -32,8 +32,8 @@ def parse(query: str, known: tuple[str, ...]) -> dict[str, str]:
 
 
 def whole_number(parameter: str, value: str | None, most: int, least: int = 0) -> int:
-    """The value as a number from `least` to `most`; raises ParameterError where it is none."""
-    # Most digits first: int() would take long over many, or refuse them.
+    """Return the value as a number from `least` to `most`; raises ParameterError if it is none."""
+    # The length comes first: int() takes long for many digits, or refuses them.
     if value is not None and _WHOLE.fullmatch(value) and len(value) <= len(str(most)):
         number = int(value)
         if least <= number <= most:
@@ -43,7 +43,7 @@ def whole_number(parameter: str, value: str | None, most: int, least: int = 0) -
 
 
 def plain_digits(parameter: str, value: str | None) -> str:
-    """The value, where it is a long whole number; else raises ParameterError."""
+    """Return the value if it is a long whole number; else raises ParameterError."""
     if value is None or not _WHOLE.fullmatch(value) or len(value) > MAX_VALUE_DIGITS:
         allowed = f"a whole number of at most {MAX_VALUE_DIGITS} plain decimal digits"
         raise ParameterError(parameter, value, allowed)
@@ -53,9 +53,9 @@ def plain_digits(parameter: str, value: str | None) -> str:
 def choice(
     parameter: str, parameters: Mapping[str, str], allowed: Collection[str], default: str = ""
 ) -> str:
-    """The parameter's value, or the default where it is missing.
+    """Return the parameter's value, or the default if it is missing.
 
-    Raises ParameterError where it is none of those allowed.
+    Raises ParameterError if it is none of those allowed.
     """
     value = parameters.get(parameter)
     if value is not None and value not in allowed:
@@ -64,9 +64,9 @@ def choice(
 
 
 def window(parameters: Mapping[str, str], maximum: int) -> Span:
-    """The terms that `sn` and `start` ask for, none of them at or beyond `maximum`.
+    """Return the terms that `sn` and `start` ask for, none of them at or beyond `maximum`.
 
-    Raises ParameterError where they are not whole numbers or pass the maximum together.
+    Raises ParameterError if they are not whole numbers or pass the maximum together.
     """
     sn = whole_number("sn", parameters.get("sn"), maximum)
     start = whole_number("start", parameters.get("start", "0"), maximum - sn)

@@ -7,7 +7,7 @@ from sequence.errors import RangeNotSatisfiable
 from sequence.text.span import Span
 
 MAX_RANGES = 16
-"""More are refused: they cost much and nobody means well by them (RFC 9110, section 17.15)."""
+"""More are refused: they are costly, and a sign of an attack (RFC 9110, section 17.15)."""
 
 # Section 14.1.1: int-range = first-pos "-" [ last-pos ], suffix-range = "-" suffix-length.
 _RANGE = re.compile(r"([0-9]*)-([0-9]*)", re.ASCII)
@@ -16,7 +16,7 @@ _SPECIFIER = re.compile(r"([!#$%&'*+.^_`|~0-9A-Za-z-]+)=(.*)", re.ASCII | re.DOT
 
 
 def spans(header: str, length: int, max_ranges: int = MAX_RANGES) -> list[Span] | None:
-    """The spans of a representation of that length that the header asks for, in its order.
+    """Return the spans of a representation that the header asks for, in its order.
 
     None if it asks for the whole: in another unit, or for more than there is. What is not there
     is left out of a list. Raises RangeNotSatisfiable if nothing is left, if there are more than
@@ -40,7 +40,7 @@ def spans(header: str, length: int, max_ranges: int = MAX_RANGES) -> list[Span] 
 
 
 def _span(element: str, length: int) -> Span | None:
-    """The bytes that are there of one range, empty if there are none; None if it is malformed."""
+    """Return the existing bytes of one range, empty if there are none; None if it is malformed."""
     match = _RANGE.fullmatch(element)
     if not match or element == "-":
         return None
@@ -55,10 +55,10 @@ def _span(element: str, length: int) -> Span | None:
 
 
 def _clipped(digits: str, most: int) -> int:
-    """The number or, where that is less, `most`. int() would refuse more than 4,300 digits."""
+    """Return the number, `most` if it is larger. int() would refuse more than 4,300 digits."""
     return int(min(Decimal(digits), Decimal(most)))
 
 
 def content_range(span: Span, length: int) -> str:
-    """Content-Range for the span: its first and last byte, inclusive (section 14.4)."""
+    """Return Content-Range for the span: its first and last byte, inclusive (section 14.4)."""
     return f"bytes {span.start}-{span.stop - 1}/{length}"

@@ -1,8 +1,8 @@
-"""The addition of decimal texts: each term written straight after the last.
+"""The addition of decimal texts: each term is written directly after the last.
 
-The terms already in the buffer are the operands, so no number is kept anywhere. The two functions
-are in adder.ll (docs/decisions/0001-llvm-assembly.md). A host that cannot run them has the same
-sums from `decimal`.
+The terms already in the buffer are the operands, so no number is stored elsewhere. The two
+functions are in adder.ll (docs/decisions/0001-llvm-assembly.md). A host that cannot run them has
+the same sums from `decimal`.
 """
 
 import sys
@@ -31,7 +31,7 @@ _FIXED_POINT_BYTES = (64 + SCALE_BITS) // 8
 
 
 def positions(terms: Span) -> "array[int]":
-    """Where each term of the span starts, in bytes from the start of the first; then their end.
+    """Return where each term starts, in bytes from the start of the first; then where all end.
 
     One entry more than there are terms, in signed 64-bit integers. Exact where
     `layout.digit_count` is.
@@ -49,7 +49,7 @@ def positions(terms: Span) -> "array[int]":
 
 
 def append(text_address: int, positions: "array[int]", terms: Span) -> None:
-    """Writes the terms, each with its space, straight after the two before them.
+    """Write the terms, each with its space, directly after the two before them.
 
     Both spans count from the first of `positions`: term k of them lies at text_address +
     positions[k], and terms.start is at least 2. Nothing is checked here.
@@ -77,5 +77,5 @@ def _fixed_point(value: int) -> bytes:
 
 
 def _functions() -> Functions | None:
-    """The functions of adder.ll, or None if this host cannot run them."""
+    """Return the functions of adder.ll, or None if this host cannot run them."""
     return _adder if _adder.available else None

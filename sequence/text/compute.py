@@ -14,20 +14,20 @@ PIECE_BYTES = 2 * 1024 * 1024
 meet at the interpreter's lock once a piece (benchmarks/topics/making_text.py compares lengths)."""
 
 MAX_TERMS = 4096
-"""In a piece, so that the places of its terms stay in the cache too."""
+"""The maximum in a piece, so that the positions of its terms stay in the cache too."""
 
 
 def compute(terms: Span, piece_bytes: int = 0) -> Iterator[memoryview]:
-    """The text of the terms in pieces; each is valid only until the next one is asked for.
+    """Yield the text of the terms in pieces; each is valid only until the next one is asked for.
 
-    Takes memory for a piece and a few terms, however many they are. The pair before the span comes
+    Memory: one piece and a few terms, however many terms there are. The pair before the span comes
     from fast doubling, all that follows from addition. The last pair must be what fast doubling
     gives for it: if it is not, raises SumMismatch instead of yielding the last piece. One or two
     terms alone come from fast doubling.
     """
     if not terms.length:
         return
-    # The pair before, although that of the span would do: it ends the segment before, and is kept.
+    # From the pair before the span: doubling.pair has cached it as the end of the segment before.
     lead = Span(max(terms.start - 2, 0), terms.stop) if terms.length > 2 else terms
     window_bytes = (piece_bytes or PIECE_BYTES) + 3 * (digit_count(terms.stop) + 1)
     buffer = bytearray(adder.READ_BEFORE_BYTES + window_bytes)
@@ -60,7 +60,7 @@ def _text_of_pair(n: int) -> bytes:
 
 
 def compute_bytes(span: Span, piece_bytes: int = 0) -> Iterator[bytes]:
-    """The bytes of a span of the text, computed, in pieces; raises SumMismatch."""
+    """Yield the bytes of a span of the text, computed, in pieces; raises SumMismatch."""
     if not span.length:
         return
     terms = Span(term_at(span.start), term_at(span.stop - 1) + 1)

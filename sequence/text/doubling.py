@@ -10,13 +10,13 @@ EXACT = Context(prec=MAX_PREC, Emax=MAX_EMAX, Emin=MIN_EMIN, traps=[Inexact])
 
 @lru_cache(maxsize=4)
 def pair(n: int) -> tuple[bytes, bytes]:
-    """The digits of F(n) and F(n+1) in ASCII, for n >= 0.
+    """Return the digits of F(n) and F(n+1) in ASCII, for n >= 0.
 
-    From F(k-1) and F(k), two squares give the same at 2k, and at 2k+1 where the next bit of n is
+    From F(k-1) and F(k), two squares give the same at 2k, and at 2k+1 if the next bit of n is
     set: F(2k+1) = 4F(k)² - F(k-1)² + 2(-1)^k, F(2k-1) = F(k)² + F(k-1)², and
     F(2k) = F(2k+1) - F(2k-1) (Knuth, The Art of Computer Programming, volume 1, section 1.2.8).
 
-    The last few are kept: where one segment ends, the next one begins.
+    The last few are cached: the next segment begins where one ends.
     """
     before, value, sign = Decimal(1), Decimal(0), 1  # F(-1), F(0), (-1)^0
     for bit in f"{n:b}":

@@ -9,14 +9,14 @@ from sequence.text import doubling
 from sequence.text.layout import digit_count
 
 # Every doubling of n doubles the relative error, so at n = 10^18 the last 20 digits or so of a
-# bound are wrong. With 20 right ones beyond those asked for it is hardly ever made again.
+# bound are wrong. With 20 right ones beyond those asked for it is hardly ever computed again.
 _GUARD_DIGITS = 40
 
 _Number = TypeVar("_Number", int, Decimal)
 
 
 def first_digits(n: int, count: int = 20) -> str:
-    """The first digits of F(n), all of them where it has no more than `count` >= 1.
+    """Return the first digits of F(n), all of them if it has no more than `count` >= 1.
 
     Exact for 0 <= n <= MAX_N.
     """
@@ -28,7 +28,7 @@ def first_digits(n: int, count: int = 20) -> str:
 
 
 def last_digits(n: int, count: int = 20) -> str:
-    """The last digits of F(n), zeros among them, all where it has no more than `count` >= 1.
+    """Return the last digits of F(n), zeros included, all if it has no more than `count` >= 1.
 
     Exact for 0 <= n <= MAX_N.
     """
@@ -37,7 +37,7 @@ def last_digits(n: int, count: int = 20) -> str:
 
 
 def bit_length(n: int) -> int:
-    """How many binary digits F(n) has, none for n = 0.
+    """Return how many binary digits F(n) has, none for n = 0.
 
     Exact for 0 <= n <= MAX_N.
     """
@@ -45,12 +45,12 @@ def bit_length(n: int) -> int:
 
 
 def residue(n: int, modulus: int) -> int:
-    """F(n) modulo any number >= 1, for n >= 0, in a few multiplications for each bit of n."""
+    """Return F(n) modulo any number >= 1, for n >= 0, by a few multiplications per bit of n."""
     return _term(n, int, lambda a, b: (a + b) % modulus, lambda a, b: a * b % modulus)
 
 
 def terms_of(digits: str) -> list[int]:
-    """Every n of which these are the digits of F(n): two for "1", else at most one."""
+    """Return every n of which these are the digits of F(n): two for "1", else at most one."""
     # The last digits refute in microseconds nearly all that would else take milliseconds.
     return [
         n
@@ -60,14 +60,14 @@ def terms_of(digits: str) -> list[int]:
 
 
 def last_below(digits: str) -> int:
-    """The last n of which F(n) is less than the number >= 1 with these digits."""
+    """Return the last n of which F(n) is less than the number >= 1 with these digits."""
     alike = _of_length(len(digits))
     less = [n for n in alike if doubling.pair(n)[0].decode() < digits]
     return less[-1] if less else alike.start - 1
 
 
 def _of_length(length: int) -> range:
-    """The terms with so many digits."""
+    """Return the terms with so many digits."""
     every = range(5 * length + 2)  # a digit more at every fifth term at the latest
     start = bisect_left(every, length, key=digit_count)
     return range(start, bisect_left(every, length + 1, key=digit_count))
@@ -79,7 +79,7 @@ def _term(
     add: Callable[[_Number, _Number], _Number],
     multiply: Callable[[_Number, _Number], _Number],
 ) -> _Number:
-    """F(n), n >= 0, in an arithmetic that need not subtract.
+    """Return F(n), n >= 0, in an arithmetic that need not subtract.
 
     From F(k-1) and F(k): F(2k-1) = F(k-1)² + F(k)² and F(2k) = F(k)(2F(k-1) + F(k)).
     doubling.pair has a square less to compute, but subtracts.
@@ -94,7 +94,7 @@ def _term(
 
 
 def _bound(n: int, context: Context) -> Decimal:
-    """A lower bound of F(n) where the context rounds down, an upper one where it rounds up.
+    """Return a lower bound of F(n) if the context rounds down, an upper one if it rounds up.
 
     No number in the doubling is negative and none is subtracted, so what is too low (high) stays
     so in every sum and product, whatever the precision. φ^n/√5 by logarithms would need bounds of
@@ -104,7 +104,7 @@ def _bound(n: int, context: Context) -> Decimal:
 
 
 def _bit_lengths(n: int, down: Context, up: Context) -> tuple[int, int]:
-    """A lower and an upper bound of the bit length of F(n).
+    """Return a lower and an upper bound of the bit length of F(n).
 
     It is ⌊log2(4F(n) + 3)⌋ - 1: two ones after the bits of F(n) make two bits more, and never a
     power of two, of whose logarithm the bounds would not agree at any precision.
@@ -117,7 +117,7 @@ def _bit_lengths(n: int, down: Context, up: Context) -> tuple[int, int]:
 
 
 def _roundings(digits: int) -> Iterator[tuple[Context, Context]]:
-    """Down and up, at ever more digits than these."""
+    """Yield contexts that round down and up, each pair of twice the precision."""
     precision = digits + _GUARD_DIGITS
     while True:
         down, up = (
@@ -129,7 +129,7 @@ def _roundings(digits: int) -> Iterator[tuple[Context, Context]]:
 
 
 def _agreed(bounds: Iterator[tuple[_Number, _Number]]) -> _Number:
-    """What the lower and the upper bound agree on, the first time that they do.
+    """Return the first value on which the lower and the upper bound agree.
 
     They do in the end: with as many digits as F(n) has, nothing in the doubling is rounded.
     """

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from sequence.text.layout import digit_count, offset
 
 LONG_DIGITS = 1000
-"""From about so many digits on a view of them is made sooner than a copy."""
+"""From about so many digits on a view of them is faster than a copy."""
 
 NUMBER = b"%d"
 """Where a format says the number of a term."""
@@ -26,29 +26,29 @@ class Format:
 
     @property
     def is_text(self) -> bool:
-        """Whether any bytes of the text are bytes of it as they are."""
+        """Whether it is the text itself: any bytes of the text stay as they are."""
         return not self.before and self.after == b" "
 
     def offset(self, n: int) -> int:
-        """How many bytes all terms before n take, without the header; exact where the text's is."""
-        return offset(n) + n * self._beside_bytes + (_numerals_bytes(n) if self._numbered else 0)
+        """Return the bytes before term n, without the header; exact if `layout.offset` is."""
+        return offset(n) + n * self._extra_bytes + (_numerals_bytes(n) if self._numbered else 0)
 
     def lead(self, n: int) -> bytes:
-        """What stands before the digits of term n."""
+        """Return what stands before the digits of term n."""
         return self.before % n if self._numbered else self.before
 
     def render(self, chunks: Iterator[bytes], n: int) -> Iterator[bytes]:
-        """Chunks of the text in this format, from the digits of term n on.
+        """Yield chunks of the text in this format, from the digits of term n on.
 
         Each space of the text becomes what stands between the digits of two terms.
         """
         for chunk in chunks:
-            # Nothing but the chunk is held while what became of it is sent.
+            # Only the chunk is held while its rendered form is sent.
             yield self._rendered(chunk, n)
             n += chunk.count(b" ")
 
     def _rendered(self, chunk: bytes, n: int) -> bytes:
-        """The same of one chunk, which may begin and end anywhere; n is the term at its begin."""
+        """Return one chunk in this format; it may begin and end anywhere, and begins in term n."""
         between = self.after + self.before
         if not self._numbered:
             return chunk if self.is_text else chunk.replace(b" ", between)
@@ -64,13 +64,13 @@ class Format:
         return NUMBER in self.before
 
     @property
-    def _beside_bytes(self) -> int:
-        """What a term takes besides its digits and its number, less the one space of the text."""
+    def _extra_bytes(self) -> int:
+        """How many bytes a term takes besides its digits and number, less the space of the text."""
         return len(self.before.replace(NUMBER, b"")) + len(self.after) - 1
 
 
 def _views(chunk: bytes) -> Sequence[memoryview]:
-    """What `chunk.split(b" ")` gives, as views of it."""
+    """Return what `chunk.split(b" ")` returns, as views of it."""
     view, start, parts = memoryview(chunk), 0, []
     while (stop := chunk.find(b" ", start)) >= 0:
         parts.append(view[start:stop])
@@ -79,8 +79,8 @@ def _views(chunk: bytes) -> Sequence[memoryview]:
 
 
 def _numerals_bytes(n: int) -> int:
-    """How many digits the numbers 0 … n-1 have together."""
-    # Each has a digit for itself, and one more for every power of ten that it reaches.
+    """Return how many digits the numbers 0 … n-1 have together."""
+    # Each has one digit, and one more for every power of ten that it reaches.
     powers = (int(10**k) for k in range(1, len(str(n))))
     return n + sum(n - power for power in powers)
 

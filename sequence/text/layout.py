@@ -119,7 +119,7 @@ class Planned(NamedTuple):
 
     @property
     def terms(self) -> Span:
-        """The terms that it holds; none where it lies within one long term."""
+        """The terms that it holds; none if it lies within one long term."""
         return Span(self.first_term, self.first_term + self.term_count)
 
     @property
@@ -155,7 +155,7 @@ class Layout:
     def is_name(self, name: str) -> bool:
         """Whether a segment can have the name."""
         number = segment_number(name)
-        # None in a range is looked for one by one.
+        # `None in range` would compare with each number in turn.
         return number is not None and number in self.possible
 
     def terms(self, number: int) -> Span:

@@ -12,7 +12,7 @@ _LOG10 = [scaled_log10(Decimal(digit)) for digit in range(1, 10)]
 
 
 def leading_digits(count: int) -> list[int]:
-    """How many of F(1) … F(count-1) begin with each digit from 1 to 9; F(0) = 0 has none of them.
+    """Return how many of F(1) … F(count-1) begin with each digit from 1 to 9.
 
     Exact for 0 <= count <= MAX_N:
     `test_leading_digits_are_exact_for_every_term_to_ten_to_the_18`. F(n) differs from φ^n/√5 by
@@ -20,7 +20,7 @@ def leading_digits(count: int) -> list[int]:
     """
     long_count = max(count - 1 - len(SHORT), 0)
     sums = [_floors(long_count, log) for log in _LOG10]
-    # ⌊x - log10 d⌋ is ⌊x⌋ where 10^x begins with d or more, and ⌊x⌋ - 1 where it does not.
+    # ⌊x - log10 d⌋ is ⌊x⌋ if 10^x begins with d or more, and ⌊x⌋ - 1 if it does not.
     at_least = [floors - sums[0] + long_count for floors in sums]
     short = SHORT[: max(count - 1, 0)]
     return [
@@ -30,6 +30,6 @@ def leading_digits(count: int) -> list[int]:
 
 
 def _floors(count: int, less: int) -> int:
-    """The sum of ⌊log10 of φ^n/√5, less this⌋ over so many n from 7 on."""
+    """Return the sum of ⌊log10 of φ^n/√5, less this⌋ over so many n from 7 on."""
     first = (len(SHORT) + 1) * LOG10_PHI - LOG10_SQRT5 - less
     return floor_sum(count, 1 << SCALE_BITS, LOG10_PHI, first)

@@ -22,11 +22,11 @@ class Excerpt(NamedTuple):
     lead: bytes
     """What stands before those."""
     skip_bytes: int
-    """How much there is of lead and text before what was asked for."""
+    """How many bytes of lead and text stand before the span that was asked for."""
     length: int
 
     def render(self, chunks: Iterator[bytes]) -> Iterator[bytes]:
-        """The bytes, made of chunks of the text; fewer only where the text is cut short."""
+        """Yield the bytes, made of chunks of the text; fewer only if the text is cut short."""
         skip, left = self.skip_bytes, self.length
         lead = self.lead
         for rendered in self.format.render(chunks, self.terms.start):
@@ -42,7 +42,7 @@ class Excerpt(NamedTuple):
 
 @dataclass(frozen=True)
 class Representation:
-    """The terms in the format, after the format's header where it is `headed`."""
+    """The terms in the format, after the format's header if it is `headed`."""
 
     format: Format
     terms: Span
@@ -60,19 +60,18 @@ class Representation:
 
     @property
     def file_name(self) -> str:
-        """The name for a download, which no other representation has.
-
-        Else a download that is resumed would go on with other bytes than it began with.
+        """The name for a download. No other representation has it, so that a client never resumes
+        a download with the bytes of another one.
         """
         first = f"-from-{self.terms.start}" if self.terms.start else ""
         return f"fibonacci-{self.terms.length}{first}.{self.format.extension}"
 
     def offset(self, n: int) -> int:
-        """How many bytes of it stand before term n of its terms, or before its end."""
+        """Return how many bytes of it stand before term n of its terms, or before its end."""
         return len(self.header) + self.format.offset(n) - self._origin
 
     def excerpt(self, span: Span) -> Excerpt:
-        """Its bytes of the span, which lies within it."""
+        """Return its bytes of the span, which lies within it."""
         first, skip_bytes = self._locate(span.start)
         lead = self.format.lead(first)
         digits_start = min(max(skip_bytes - len(lead), 0), layout.digit_count(first))
@@ -91,7 +90,7 @@ class Representation:
         )
 
     def _stop(self, byte: int) -> tuple[int, int]:
-        """Where the terms and the text end that the bytes before this one need."""
+        """Return the end of the terms and of the text that the bytes before this one need."""
         if byte == self.length:
             return self.terms.stop, layout.offset(self.terms.stop)
         last, inside = self._locate(byte)
@@ -99,7 +98,7 @@ class Representation:
         return last + (digits > 0), layout.offset(last) + digits
 
     def _locate(self, byte: int) -> tuple[int, int]:
-        """The term that a byte belongs to, and how many bytes of that stand before it."""
+        """Return the term that a byte belongs to, and how many bytes of that stand before it."""
         if byte <= len(self.header):
             return self.terms.start, 0
         terms = range(self.terms.start, self.terms.stop)

@@ -14,20 +14,20 @@ class Span(NamedTuple):
 
     @property
     def length(self) -> int:
-        """How many bytes or terms it holds; 0 where it is empty."""
+        """How many bytes or terms it holds; 0 if it is empty."""
         return max(self.stop - self.start, 0)
 
     def within(self, other: "Span") -> "Span":
-        """What it shares with the other one."""
+        """Return its intersection with the other one."""
         return Span(max(self.start, other.start), min(self.stop, other.stop))
 
     def less(self, origin: int) -> "Span":
-        """The same span counted from the origin instead of from 0."""
+        """Return the same span counted from the origin instead of from 0."""
         return Span(self.start - origin, self.stop - origin)
 
 
 def cut(pieces: Iterable[Piece], start: int, span: Span) -> Iterator[Piece]:
-    """What of the pieces, which begin at `start`, lies in the span; a piece that does, uncopied."""
+    """Yield what of the pieces, which begin at `start`, lies in the span; whole ones uncopied."""
     for piece in pieces:
         wanted = span.less(start).within(Span(0, len(piece)))
         start += len(piece)

@@ -106,17 +106,17 @@ def test_what_the_socket_tells_is_not_taken_for_the_file(
 def test_an_event_that_cannot_be_dealt_with_costs_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
     seen, dropped = list[str](), list[str]()
 
-    def on_event(connection: str) -> None:
+    def receive(connection: str) -> None:
         seen.append(connection)
         if connection == "b":
             raise MemoryError
 
     worker: Any = object.__new__(ThreadWorker)
-    worker.resume_at, worker.look_at = 0.0, float("inf")
+    worker.resume_at, worker.tick_at = 0.0, float("inf")
     worker.connections, worker.listeners = {1: "a", 2: "b", 3: "c"}, {}
     worker.epoll = SimpleNamespace(poll=lambda _: [(1, 0), (2, 0), (3, 0)])
     worker.log = SimpleNamespace(warning=lambda *_: None)
-    for name, stub in (("listen", lambda: None), ("on_event", on_event), ("drop", dropped.append)):
+    for name, stub in (("listen", lambda: None), ("receive", receive), ("drop", dropped.append)):
         monkeypatch.setattr(worker, name, stub, raising=False)
     worker.turn()
     assert (seen, dropped) == (["a", "b", "c"], ["b"])
