@@ -7,7 +7,8 @@ MANAGE = .venv/bin/python manage.py
 # Files are UTF-8, whatever the locale is.
 export PYTHONUTF8 = 1
 
-.PHONY: help install serve populate test drill cluster cluster-down cluster-test lint lock format bench clean
+.PHONY: help install serve populate check test drill cluster cluster-down cluster-test
+.PHONY: lint format lock bench clean
 .PHONY: again browser decoders faults engines
 
 help: ## this list
@@ -23,6 +24,9 @@ serve: install ## install, populate the first terms and serve on $PORT
 
 populate: .venv/serve ## store the first 100,000 terms, or UPTO=N
 	$(MANAGE) prepopulate --upto $(UPTO)
+
+check: lint install ## lint, types, and the tests that start no other process, in a minute
+	.venv/bin/python -m pytest -n 2 --dist loadfile -m "not process and not drill and not cluster"
 
 test: .venv/develop browser decoders install ## install what the tests need and run them all
 	@# Each file's tests by one of two processes. Their servers have free ports and own directories.

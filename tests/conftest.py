@@ -15,8 +15,9 @@ import pytest
 from pytest_django.fixtures import Settings
 
 from tests.support.objects import s3_client
-from tests.support.processes import accept_interrupts, free_port
+from tests.support.processes import free_port, start_alike
 from tests.support.servers import Server, served
+from tests.support.tiers import starts_processes
 from tests.support.waiting import idle
 from tools.cluster.postgres import Postgres
 
@@ -24,16 +25,18 @@ hypothesis.settings.register_profile("fibo", deadline=None)
 hypothesis.settings.load_profile("fibo")
 
 
-accept_interrupts()
+start_alike()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Function]) -> None:
-    """Let each test that may use the index use the accounts too."""
+    """Let tests that may use the index use the accounts; mark those that start processes."""
     for item in items:
         marker = item.get_closest_marker("django_db")
         if marker or "transactional_db" in getattr(item, "fixturenames", ()):
             more = {**(marker.kwargs if marker else {}), "databases": "__all__"}
             item.add_marker(pytest.mark.django_db(**more), append=False)
+        if starts_processes(item):
+            item.add_marker("process")
 
 
 @pytest.fixture

@@ -90,9 +90,8 @@ DECODERS: dict[str, tuple[str, Decode]] = {
 }
 
 
-@pytest.mark.parametrize("decoder", DECODERS)
-def test_a_decoder_gives_the_representation_back(decoder: str) -> None:
-    coding, decode = DECODERS[decoder]
+@pytest.mark.parametrize(("coding", "decode"), DECODERS.values(), ids=DECODERS)
+def test_a_decoder_gives_the_representation_back(coding: str, decode: Decode) -> None:
     for window in WINDOWS:
         assert decode(coded(coding, *window)) == oracle.written(*window), window
 

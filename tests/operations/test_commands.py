@@ -182,8 +182,8 @@ def test_an_interrupted_prepopulate_says_how_to_go_on(migrated: Path) -> None:
 
 def test_what_a_background_job_tests_can_be_interrupted() -> None:
     handler = "import signal; print(repr(signal.getsignal(signal.SIGINT)))"
-    accepting = "from tests.support.processes import accept_interrupts; accept_interrupts()"
-    for setup, expected in (("", "Handlers.SIG_IGN"), (accepting, "default_int")):
+    alike = "from tests.support.processes import start_alike; start_alike()"
+    for setup, expected in (("", "Handlers.SIG_IGN"), (alike, "default_int")):
         program = f"""
 import signal, subprocess, sys
 signal.signal(signal.SIGINT, signal.SIG_IGN)  # as a shell without job control does

@@ -6,13 +6,13 @@ from random import Random
 
 import pytest
 
-from tests.support import http_oracle
 from tests.support.http_oracle import (
     CODINGS,
     Answer,
+    Window,
     answer,
 )
-from tests.support.http_rows import HEADERS, TARGETS, named_for_coding
+from tests.support.http_rows import ETAGS, ROWS, TARGET, TARGETS, Right, in_full
 from tests.support.random_requests import (
     Request,
     Tags,
@@ -28,21 +28,16 @@ REQUESTS = 10_000
 OFTEN = 50
 
 
-@pytest.fixture
-def any_length_is_encoded(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The short text of the tables is offered in all codings."""
-    monkeypatch.setattr(http_oracle, "MIN_ENCODED", 1)
+def named_for_coding(window: Window, coding: str) -> str:
+    """The ETag of the rows' window."""
+    return ETAGS[coding]
 
 
-@pytest.mark.usefixtures("any_length_is_encoded")
-@pytest.mark.parametrize(
-    ("headers", "right"), [row[1:] for row in HEADERS], ids=[row[0] for row in HEADERS]
-)
-def test_the_oracle_is_right_about_headers(headers: dict[str, str], right: Answer) -> None:
-    assert answer("GET", "/?sn=10", headers, named_for_coding) == right
+@pytest.mark.parametrize(("headers", "right"), ROWS.values(), ids=ROWS)
+def test_the_oracle_is_right_about_headers(headers: dict[str, str], right: Right) -> None:
+    assert answer("GET", TARGET, headers, named_for_coding) == in_full(right)
 
 
-@pytest.mark.usefixtures("any_length_is_encoded")
 @pytest.mark.parametrize(("line", "headers", "right"), TARGETS)
 def test_the_oracle_is_right_about_targets(
     line: str, headers: dict[str, str], right: Answer

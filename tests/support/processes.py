@@ -21,6 +21,7 @@ def run(command: list[str], data_dir: Path, **variables: str) -> subprocess.Comp
         command,
         cwd=ROOT,
         env=environment(data_dir, **variables),
+        stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
         check=False,
@@ -42,13 +43,20 @@ def free_port() -> int:
     return port
 
 
-def accept_interrupts() -> None:
-    """Undo that a shell without job control has what it starts in the background ignore them.
+def start_alike() -> None:
+    """Undo what differs between those who start the tests; processes inherit it.
 
-    Processes inherit that: an interrupt that a test sends to one would be lost.
+    A shell without job control has what it starts in the background ignore interrupts: those that a
+    test sends would be lost. Files are made as by default, help is as wide as in a pipe, and no
+    proxy stands before a server on this host.
     """
     for number in (signal.SIGINT, signal.SIGQUIT):
         if signal.getsignal(number) == signal.SIG_IGN:
             signal.signal(number, signal.SIG_DFL)
     if signal.getsignal(signal.SIGINT) == signal.SIG_DFL:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+    os.umask(0o022)
+    for name in ("COLUMNS", "LINES", "FORCE_COLOR"):
+        os.environ.pop(name, None)
+    for name in ("no_proxy", "NO_PROXY"):
+        os.environ[name] = ",".join(filter(None, (os.environ.get(name), "localhost,127.0.0.1,::1")))

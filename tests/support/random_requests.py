@@ -24,9 +24,14 @@ from tests.support.http_oracle import (
     representation,
     window_of,
 )
-from tests.support.http_rows import HUGE, SOME_DATES
 
 WINDOWS = 600
+HUGE = "9" * 40
+SOME_DATES = (
+    "Sun, 06 Nov 1994 08:49:37 GMT",
+    "Tue, 01 Jan 2999 00:00:00 GMT",
+    "Sunday, 06-Nov-94 08:49:37 GMT",
+)
 
 
 @dataclass(frozen=True)
