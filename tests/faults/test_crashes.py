@@ -25,7 +25,7 @@ from tests.support.faults import AT_ONCE, CHANGES, Call, Injected, Store, empty,
 pytestmark = pytest.mark.drill
 
 
-HALF_MADE = r"(?s)(.* The index is damaged \(.*\); it is set aside and made anew\..*)?"
+HALF_MADE = r"(?s)(.* The index is damaged \(.*\); it is set aside and recreated\..*)?"
 """What may be said of an index whose making was cut off: Django writes a table, and that it did so,
 in two transactions."""
 
