@@ -25,7 +25,7 @@ from tests.support.servers import built_in, served
 pytestmark = pytest.mark.drill
 
 
-HALF_MADE = r"(?s)(.* The index is damaged \(.*\); it is set aside and made anew\..*)?"
+HALF_MADE = r"(?s)(.* The index is damaged \(.*\); it is set aside and recreated\..*)?"
 """What may be said of an index whose making was cut off: Django writes a table, and that it did so,
 in two transactions."""
 

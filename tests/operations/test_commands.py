@@ -123,8 +123,8 @@ def locked(index: Path) -> Iterator[None]:
 @pytest.mark.parametrize(
     ("fault", "said"),
     [
-        (missing, "(no such table: sequence_segment); manage.py migrate makes it."),
-        (overwritten, "(file is not a database); manage.py verify --repair makes it again."),
+        (missing, "(no such table: sequence_segment); manage.py migrate creates it."),
+        (overwritten, "(file is not a database); manage.py verify --repair recreates it."),
         (
             locked,
             "(database is locked); another process is writing to it: try again when it is done.",

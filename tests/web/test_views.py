@@ -7,6 +7,7 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from itertools import islice
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 from django.db import OperationalError
@@ -14,6 +15,7 @@ from django.test import Client
 from pytest_django.fixtures import Settings
 
 from sequence.errors import SumMismatch
+from sequence.index import rows
 from sequence.models import Term
 from sequence.segments import build, stream
 from sequence.text.format import FORMATS
@@ -192,7 +194,7 @@ def test_a_wrong_sum_is_told_before_the_first_byte(
 
 
 @pytest.mark.django_db(transaction=True)
-@pytest.mark.parametrize("part", ["make", "stored"])
+@pytest.mark.parametrize(("module", "part"), [(build, "make"), (rows, "find")])
 @pytest.mark.parametrize(
     "fault",
     [OSError(28, "No space left on device"), OperationalError("database is locked")],
@@ -203,13 +205,14 @@ def test_a_store_that_fails_does_not_stop_an_answer(  # noqa: PLR0913, PLR0917
     client: Client,
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
+    module: ModuleType,
     part: str,
     fault: Exception,
 ) -> None:
     def fail(_: object) -> None:
         raise fault
 
-    monkeypatch.setattr(build, part, fail)
+    monkeypatch.setattr(module, part, fail)
     response = client.get("/?sn=1000")
     assert (response.status_code, b"".join(response)) == (200, oracle.text(0, 1000))
     assert str(fault) in caplog.text
