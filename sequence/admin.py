@@ -174,7 +174,7 @@ class SegmentAdmin(ReadOnlyAdmin):
     @admin.display(description="what is wrong")
     def wrong(self, segment: Segment) -> str:
         """What is wrong with the row and its file."""
-        return " ".join(inventory.faults_here(segment)) or "–"
+        return " ".join(inventory.faults_at_once(segment)) or "–"
 
     @admin.display(ordering="number")
     def terms(self, segment: Segment) -> str:

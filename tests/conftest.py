@@ -82,16 +82,16 @@ def data_dir(tmp_path: Path, settings: Settings) -> Iterator[Path]:
 @pytest.fixture
 def events() -> Iterator[list[object]]:
     """What was found to be wrong."""
-    from sequence.segments import read
+    from sequence.signals import segment_repaired
 
     found: list[object] = []
 
     def note(sender: object, **_: object) -> None:
         found.append(sender)
 
-    read.healed.connect(note)
+    segment_repaired.connect(note)
     yield found
-    read.healed.disconnect(note)
+    segment_repaired.disconnect(note)
 
 
 def decoded(body: bytes, coding: str | None) -> bytes:

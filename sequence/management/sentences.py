@@ -17,7 +17,7 @@ from django.db import DatabaseError
 from sequence.accounts import database
 from sequence.errors import FiboError
 from sequence.index.health import remedy, said
-from sequence.segments import build
+from sequence.segments import build, storage
 
 if TYPE_CHECKING:
     from tqdm import tqdm
@@ -100,7 +100,7 @@ class StoreCommand(BaseCommand):
     def execute(self, *arguments: Any, **options: Any) -> str | None:
         """Execute, with errors as sentences; first the store is opened, which may be refused."""
         with errors_as_sentences():
-            build.store()
+            storage.store()
             return super().execute(*arguments, **options)
 
     def add_workers(self, parser: ArgumentParser, what: str) -> None:

@@ -9,7 +9,7 @@ from sequence import conf
 from sequence.index import health
 from sequence.index.health import dispensable
 from sequence.models import Segment
-from sequence.segments import budget, build
+from sequence.segments import budget, build, storage
 from sequence.store.store import LABEL, Store
 from sequence.text.layout import segment_number
 
@@ -34,7 +34,7 @@ def prepare() -> None:
 
 def unindexed() -> list[int]:
     """The numbers of the segments whose files are there and whose rows are not."""
-    numbers = map(segment_number, build.store().names())
+    numbers = map(segment_number, storage.store().names())
     rows = set(Segment.objects.values_list("number", flat=True))
     return sorted(n for n in numbers if n is not None and n not in rows and _is_kept(n))
 
@@ -54,12 +54,12 @@ def take_in() -> None:
         _remove_encoded()
     with dispensable("Looking for segments without rows"):
         for number in unindexed():
-            build.attempt(build.build, number)
+            build.attempt(number)
 
 
 def _remove_encoded() -> None:
     """Remove the encoded segments of versions before 0.1.0, with what their builders left."""
-    store = build.store()
+    store = storage.store()
     if not _encoded(store):
         return
     # One process of a host removes them, and tells.
@@ -85,11 +85,11 @@ def sweep() -> None:
 
     Builders at work are let be. Raises OSError if the label cannot be written.
     """
-    for name in build.store().abandoned():
+    for name in storage.store().abandoned():
         with dispensable(f"Sweeping {name}"):
             rows = Segment.objects.filter(name=name)
             # Complete, perhaps, but not in the index yet; it can be made again.
-            if build.store().is_own(name) and not rows.exists():
-                build.store().remove(name)
-    if build.label_fault():
-        build.set_label()
+            if storage.store().is_own(name) and not rows.exists():
+                storage.store().remove(name)
+    if storage.label_fault():
+        storage.set_label()

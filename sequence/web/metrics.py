@@ -26,7 +26,7 @@ from sequence.index import health
 from sequence.index.ratelimit import acquire
 from sequence.models import Segment
 from sequence.segments import inventory
-from sequence.segments.read import healed
+from sequence.signals import segment_repaired
 from sequence.text.format import FORMATS
 from sequence.text.layout import LAYOUT_VERSION
 from sequence.web.counting import SharedValue
@@ -119,7 +119,7 @@ def _count_built(created: bool, **_: object) -> None:
         transaction.on_commit(SEGMENTS_BUILT.inc)
 
 
-@receiver(healed)
+@receiver(segment_repaired)
 def _count_healed(**_: object) -> None:
     STORE_HEALED.inc()
 

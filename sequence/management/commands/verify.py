@@ -12,7 +12,7 @@ from sequence.index.failures import Failures
 from sequence.management.sentences import StoreCommand
 from sequence.operations.verify import Finding, faults, mend_faults, names, verify
 from sequence.operations.verify import repair as mend
-from sequence.segments import build
+from sequence.segments import storage
 
 SHOWN = 5
 """How many foreign names are shown."""
@@ -80,8 +80,8 @@ class Command(StoreCommand):
         return findings, files, length_bytes
 
     def _foreign(self) -> None:
-        if foreign := sorted(build.store().foreign()):
+        if foreign := sorted(storage.store().foreign()):
             shown = ", ".join(map(ascii, foreign[:SHOWN])) + (" …" if len(foreign) > SHOWN else "")
             self.stdout.write(
-                f"{len(foreign):,} other names in {build.store()} are left alone: {shown}."
+                f"{len(foreign):,} other names in {storage.store()} are left alone: {shown}."
             )
