@@ -1,7 +1,9 @@
 """Hosts that share an object store give the right bytes, whatever becomes of it or of copies."""
 
 import os
+import socket
 from pathlib import Path
+from time import monotonic
 from typing import Any
 
 import pytest
@@ -156,6 +158,24 @@ def test_answers_go_on_without_the_object_store(
     assert (sorted(remote().names()), cached()) == (NAMES, NAMES)
     assert events == []
     assert verified() == []
+
+
+def test_a_silent_object_store_costs_a_process_no_more_than_a_first_wait(
+    client: Client, settings: Settings, tmp_path: Path
+) -> None:
+    """It accepts connections and never answers; each request would fetch, as slices of nginx do."""
+    ask(client)
+    other_host(settings, tmp_path / "other")
+    settings.FIBO_FETCH = conf.ALWAYS
+    with socket.create_server(("127.0.0.1", 0), backlog=64) as listener:
+        endpoint_url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+        settings.FIBO_OBJECT_STORE = settings.FIBO_OBJECT_STORE._replace(endpoint_url=endpoint_url)
+        began = monotonic()
+        for start in range(100):
+            body = client.get(f"/?start={start}&sn=1").getvalue()
+            assert body == oracle.text(start, start + 1)
+        assert monotonic() - began < 8
+    idle()
 
 
 class Broken:
