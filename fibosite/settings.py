@@ -6,6 +6,7 @@ fibosite/env.py reads them, and ends the process if one makes no sense.
 import os
 import socket
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -197,36 +198,13 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 STATIC_URL = "static/"
 STATIC_ROOT = BASE_DIR / ".static"
 WHITENOISE_ADD_HEADERS_FUNCTION = _weak_etag
-STORAGES: dict[str, dict[str, Any]] = {
+STORAGES = {
     "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
 }
 if FIBO_OBJECT_STORE:
-    try:
-        import storages.backends.s3  # noqa: F401
-        from botocore.config import Config
-    except ImportError:
+    if find_spec("boto3") is None:
         sys.exit("FIBO_OBJECT_STORE needs more: pip install -r requirements-cluster.txt.")
-
-    STORAGES["segments"] = {
-        "BACKEND": "storages.backends.s3.S3Storage",
-        "OPTIONS": {
-            "bucket_name": FIBO_OBJECT_STORE.bucket,
-            "location": FIBO_OBJECT_STORE.prefix,
-            "endpoint_url": env.endpoint("AWS_ENDPOINT_URL"),
-            "client_config": Config(
-                # Who asks can do without: what is not fetched is computed.
-                connect_timeout=2,
-                read_timeout=5,
-                retries={"mode": "standard", "total_max_attempts": 2},
-                # A stream holds one while it fetches.
-                max_pool_connections=256,
-                s3={"addressing_style": "path"},
-                # Not every store knows of the checksums that S3 has besides; blocks have their own.
-                request_checksum_calculation="when_required",
-                response_checksum_validation="when_required",
-            ),
-        },
-    }
+    FIBO_OBJECT_STORE = FIBO_OBJECT_STORE._replace(endpoint_url=env.endpoint("AWS_ENDPOINT_URL"))
 
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},

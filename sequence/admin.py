@@ -145,8 +145,8 @@ class SegmentAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
 
     @admin.display(description="what is wrong")
     def wrong(self, segment: Segment) -> str:
-        """Return what is wrong with the row and its file."""
-        return " ".join(inventory.faults_here(segment)) or "–"
+        """What is wrong with the row and its file."""
+        return " ".join(inventory.faults_at_once(segment)) or "–"
 
     @admin.display(ordering="number")
     def terms(self, segment: Segment) -> str:

@@ -14,6 +14,8 @@ class ObjectStore(NamedTuple):
 
     bucket: str
     prefix: str
+    endpoint_url: str | None = None
+    """None for the one of boto3's default."""
 
 
 MAX_SN = 100_000
@@ -35,7 +37,7 @@ MAX_STORE_BYTES = 2**60
 AUTO, ALWAYS, NEVER = "auto", "always", "never"
 FETCH: tuple[str, ...] = (AUTO, ALWAYS, NEVER)
 """FIBO_FETCH: whether what lies in the object store only is fetched, or computed instead; by
-default whichever has been faster."""
+default computed up to the term from which fetching is faster (sequence/segments/budget.py)."""
 
 ENCODINGS: tuple[str, ...] = ("zstd", "gzip")
 """FIBO_ENCODINGS: the content codings that are offered."""

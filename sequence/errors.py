@@ -138,6 +138,14 @@ class SomeFailed(FiboError):
         self.sentences = sentences
 
 
+class CacheMiss(FiboError, OSError):
+    """A stored segment is not in the cache of its store."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"Segment {name} is not in the cache.")
+        self.name = name
+
+
 class StoreUnreachable(FiboError, OSError):
     """A store beyond this host cannot be reached, or refuses."""
 

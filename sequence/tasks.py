@@ -26,7 +26,7 @@ def build_segment(number: int) -> None:
     In a thread of its own. What takes long in it lets Python's lock go, and so the worker tells
     the others meanwhile that it lives.
     """
-    build.build(number)
+    build.segment(number)
 
 
 # Without a `lock` beside it: after a crash the two of them would hold each other for ever.

@@ -17,10 +17,9 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "fibosite.settings")
 django.setup()
 
 from django.conf import settings  # noqa: E402
-from django.core.files.storage import storages  # noqa: E402
 
 from sequence import conf  # noqa: E402
-from sequence.store.bucket import SegmentBucket  # noqa: E402
+from sequence.store.bucket import Clients, SegmentBucket  # noqa: E402
 from sequence.store.checksum import BlockChecksums  # noqa: E402
 from sequence.store.directory import SegmentDirectory  # noqa: E402
 from sequence.store.store import Segments  # noqa: E402
@@ -132,9 +131,10 @@ def main(options: Options) -> None:
         raise SystemExit(
             "FIBO_OBJECT_STORE is unset: `make cluster`, then `python -m tools.cluster run …`."
         )
-    client = storages["segments"].connection.meta.client  # type: ignore[attr-defined]
     with scratch_directory(options.directory) as scratch:
-        bucket = SegmentBucket(client, place.bucket, "benchmark", scratch)
+        bucket = SegmentBucket(
+            Clients.connect(place.endpoint_url), place.bucket, "benchmark", scratch
+        )
         for title, n in FAR.items():
             compare(
                 f"{SEGMENTS} segments {title}", planned_before(n), bucket, scratch, options.rounds

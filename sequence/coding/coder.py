@@ -1,14 +1,12 @@
 """What all codings share: text in pieces cut anywhere, and the compiled packers."""
 
 from abc import ABC, abstractmethod
-from collections import deque
-from collections.abc import Iterator
-from contextlib import contextmanager
 from ctypes import CFUNCTYPE, addressof, c_char, c_char_p, c_int64, c_void_p, cast
 from typing import NamedTuple
 
 from sequence.errors import BodyShort
 from sequence.text.compiler import Functions
+from sequence.text.pool import Pool
 from sequence.text.representation import Representation
 
 MAX_BYTES = 512 * 1024
@@ -78,7 +76,7 @@ class Coder(ABC):
         """Return what this piece of the representation completes of the coded form."""
         self._given_bytes += len(piece)
         memory = Memory.of(piece)
-        with _room() as room:
+        with _rooms.borrowed() as room:
             return b"".join(
                 self._pack(memory.part(at, at + MAX_BYTES), room)
                 for at in range(0, len(piece), MAX_BYTES)
@@ -88,7 +86,7 @@ class Coder(ABC):
         """Return the rest of the coded form; raises BodyShort if the pieces were not all of it."""
         if self._given_bytes != self._length:
             raise BodyShort(self._length, self._given_bytes)
-        with _room() as room:
+        with _rooms.borrowed() as room:
             _, end = self._code(Memory.of(self._waiting), room, 0, final=True)
             return bytes(room.view[:end])
 
@@ -114,17 +112,4 @@ class Coder(ABC):
         """
 
 
-_rooms: deque[Memory] = deque()
-
-
-@contextmanager
-def _room() -> Iterator[Memory]:
-    """Room while the block runs: there are as many as are used at once, however many coders."""
-    try:
-        room = _rooms.pop()
-    except IndexError:
-        room = Memory.of(bytearray(ROOM_BYTES))
-    try:
-        yield room
-    finally:
-        _rooms.append(room)
+_rooms = Pool(lambda: Memory.of(bytearray(ROOM_BYTES)))

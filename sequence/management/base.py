@@ -19,7 +19,7 @@ from sequence.accounts import database
 from sequence.errors import FiboError, ParameterError
 from sequence.index.engine import current, said
 from sequence.protocol import query
-from sequence.segments import build
+from sequence.segments import build, storage
 
 if TYPE_CHECKING:
     from tqdm import tqdm
@@ -105,7 +105,7 @@ class StoreCommand(BaseCommand):
     def execute(self, *arguments: Any, **options: Any) -> str | None:
         """Open the store, which may be refused, and execute the command."""
         with errors_as_sentences():
-            build.store()
+            storage.store()
             return super().execute(*arguments, **options)
 
     def add_workers(self, parser: ArgumentParser, what: str) -> None:

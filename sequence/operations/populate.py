@@ -9,7 +9,7 @@ from sequence import conf
 from sequence.background import Background, each
 from sequence.index.failures import Failures
 from sequence.models import Segment
-from sequence.segments import budget, build, inventory
+from sequence.segments import budget, build, inventory, storage
 from sequence.text.layout import segment_name
 from sequence.text.span import Span
 
@@ -24,7 +24,7 @@ def missing(upto: int) -> list[int]:
     """
     # The rows first: what is stored in between has its file by then.
     rows = {row.number: row for row in inventory.rows()}
-    files = build.store().lengths()
+    files = storage.store().lengths()
     needed = takewhile(budget.keeps, conf.layout().numbers(Span(0, upto)))
     return [
         number
@@ -40,7 +40,7 @@ def segments(numbers: list[int], workers: int) -> Generator[Segment]:
     could not be stored.
     """
     failures = Failures("stored")
-    for number, building in each(build.build, numbers, workers):
+    for number, building in each(build.segment, numbers, workers):
         with failures.about(f"Segment {number}"):
             yield building.result()
     failures.raise_if_any()

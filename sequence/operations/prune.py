@@ -1,13 +1,12 @@
 """Deletes what is surplus in the store, so that it keeps to its budget."""
 
-from collections.abc import Generator, Iterator
+from collections.abc import Generator
 from typing import NamedTuple
 
 from sequence.index import engine, rows
 from sequence.index.failures import Failures
 from sequence.models import Segment
-from sequence.segments import budget, build, inventory
-from sequence.store.store import Segments
+from sequence.segments import budget, inventory, storage
 from sequence.text.layout import segment_name, segment_number
 
 BATCH = 500
@@ -15,31 +14,21 @@ BATCH = 500
 
 
 class Surplus(NamedTuple):
-    """A file, or a row, beyond the store's budget."""
+    """A file, or a row, for which this host has no room."""
 
     name: str
     length_bytes: int
-    is_copy: bool = False
-    """Whether it only spares this host the way to another place, where it stays."""
 
 
 def surplus() -> list[Surplus]:
-    """Return what is to be deleted: the segments beyond the budget."""
-    store = build.store()
-    return list(_beyond() if store.near is store else _copies(store.near))
-
-
-def _beyond() -> Iterator[Surplus]:
-    for name in sorted({*build.store().names(), *map(segment_name, inventory.numbers())}):
-        number = segment_number(name)
-        if number is not None and not budget.keeps(number):
-            yield Surplus(name, build.store().length(name) or 0)
-
-
-def _copies(near: Segments) -> Iterator[Surplus]:
-    for name in sorted(near.names()):
-        if not budget.is_copied(name):
-            yield Surplus(name, near.length(name) or 0, is_copy=True)
+    """Return what is to be deleted: the segments beyond the budget, or those in the cache."""
+    lengths = storage.store().on_disk()
+    rows = (segment_name(number) for number in inventory.numbers() if not budget.keeps(number))
+    return [
+        Surplus(name, lengths.get(name) or 0)
+        for name in sorted({*lengths, *rows})
+        if not budget.is_on_disk(name)
+    ]
 
 
 def delete(found: list[Surplus]) -> Generator[Surplus]:
@@ -48,7 +37,7 @@ def delete(found: list[Surplus]) -> Generator[Surplus]:
     A stream that reads one of them at that time reads it to its end. Raises SomeFailed at the end
     if some could not be deleted.
     """
-    failures, store = Failures("deleted"), build.store()
+    failures, store = Failures("deleted"), storage.store()
     for start in range(0, len(found), BATCH):
         batch = found[start : start + BATCH]
         with failures.about(f"What begins with {batch[0].name}"):
@@ -59,7 +48,7 @@ def delete(found: list[Surplus]) -> Generator[Surplus]:
                     with store.sole_builder(each.name):
                         # Again, as it may have been built since.
                         _delete_rows([each])
-                        (store.near if each.is_copy else store).remove(each.name)
+                        store.evict(each.name)
                     yield each
             store.sync()
     if found:
@@ -69,7 +58,8 @@ def delete(found: list[Surplus]) -> Generator[Surplus]:
 
 
 def _delete_rows(batch: list[Surplus]) -> None:
+    """Delete the rows of what is not only evicted from a cache."""
     # By number alone: in a damaged row the name may be another one.
-    numbers = (segment_number(each.name) for each in batch if not each.is_copy)
-    known = [number for number in numbers if number is not None]
-    rows.forget(Segment.objects.filter(number__in=known))
+    numbers = [number for each in batch if (number := segment_number(each.name)) is not None]
+    gone = [number for number in numbers if not budget.keeps(number)]
+    rows.forget(Segment.objects.filter(number__in=gone))

@@ -7,7 +7,7 @@ from sequence import conf
 from sequence.index import health
 from sequence.index.failures import dispensable
 from sequence.models import Segment
-from sequence.segments import budget, build
+from sequence.segments import budget, build, storage
 from sequence.store.store import LABEL
 from sequence.text.layout import segment_number
 
@@ -27,14 +27,14 @@ def repair_and_sweep(check: str = "quick_check") -> None:
     `check` is SQLite's, of its file. Raises OSError and DatabaseError if they cannot be written.
     """
     health.recreate(check)
-    for name in build.store().abandoned():
+    for name in storage.store().abandoned():
         with dispensable(f"Sweeping {name}"):
             rows = Segment.objects.filter(name=name)
             # The file may be complete, but has no row yet; it can be built again.
-            if build.store().is_own(name) and not rows.exists():
-                build.store().remove(name)
-    if build.label_fault():
-        build.set_label()
+            if storage.store().is_own(name) and not rows.exists():
+                storage.store().remove(name)
+    if storage.label_fault():
+        storage.set_label()
 
 
 def submit(**_: object) -> None:
@@ -48,7 +48,7 @@ def files_and_rows() -> None:
         _remove_encoded()
     with dispensable("Looking for segments without rows"):
         for number in without_rows():
-            build.attempt(build.build, number)
+            build.attempt(number)
 
 
 def without_rows() -> list[int]:
@@ -56,7 +56,7 @@ def without_rows() -> list[int]:
 
     Without those of no terms, which lie within one long term, and those beyond the budget.
     """
-    numbers = map(segment_number, build.store().names())
+    numbers = map(segment_number, storage.store().names())
     rows = set(Segment.objects.values_list("number", flat=True))
     planned = conf.layout().planned
     return sorted(
@@ -67,7 +67,7 @@ def without_rows() -> list[int]:
 
 
 def _remove_encoded() -> None:
-    store = build.store()
+    store = storage.store()
     if not any(map(_ENCODED.fullmatch, store.all_names())):
         return
     # One process of a host removes them, and logs it.

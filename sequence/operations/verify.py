@@ -15,7 +15,7 @@ from sequence.index.failures import Failures
 from sequence.index.rows import delete, find, forget
 from sequence.models import Segment, Term, as_bytes
 from sequence.operations import reconcile
-from sequence.segments import build, inventory
+from sequence.segments import build, inventory, storage
 from sequence.store.checksum import BlockChecksums
 from sequence.store.store import LABEL, Segments
 from sequence.text import adder
@@ -51,7 +51,7 @@ def faults() -> list[Finding]:
     except DatabaseError as error:
         found = [engine.said(error)]
     findings = [Finding(engine.current().name, sentence) for sentence in found if sentence]
-    if sentence := build.label_fault():
+    if sentence := storage.label_fault():
         findings.append(Finding(LABEL, sentence))
     return findings
 
@@ -79,7 +79,7 @@ def names() -> list[str]:
     with suppress(DatabaseError):  # one of `faults`
         numbers += inventory.numbers()
     of_rows = filter(conf.layout().is_name, map(segment_name, numbers))
-    return sorted({*build.store().names(), *of_rows})
+    return sorted({*storage.store().names(), *of_rows})
 
 
 def files(names: list[str], workers: int, repairs: Failures | None = None) -> Generator[Verified]:
@@ -100,7 +100,7 @@ def verify_file(name: str) -> Verified:
     """Compare one file and its rows."""
     try:
         findings = [Finding(name, sentence) for sentence in _wrong(name)]
-        length_bytes = build.store().length(name) or 0
+        length_bytes = storage.store().length(name) or 0
     except DatabaseError as error:
         sentence, length_bytes = f"The index cannot be read about it: {engine.said(error)}.", 0
         findings = [Finding(name, sentence)]
@@ -114,11 +114,11 @@ def repair_file(name: str) -> None:
 
     Raises OSError and DatabaseError if that cannot be written.
     """
-    number, store = _number(name), build.store()
+    number, store = _number(name), storage.store()
     if conf.layout().planned(number).term_count and (
         store.length(name) is not None or find(number) or name in store.names()
     ):
-        build.mend(number)
+        build.repair(number)
     else:
         # Nothing says that there should be a file, but for a row that is wrong.
         forget(Segment.objects.filter(number=number))
@@ -134,10 +134,10 @@ def _number(name: str) -> int:
 def _wrong(name: str) -> Iterator[str]:
     """Yield what is wrong with a file and its rows."""
     number = _number(name)
-    # What a builder, at work or dead, has not finished is read by nobody.
-    if build.store().is_being_made(name) and not Segment.objects.filter(number=number).exists():
+    # What a builder has not finished, be it at work or dead, nobody reads either.
+    if storage.store().is_being_built(name) and not Segment.objects.filter(number=number).exists():
         return
-    planned = conf.layout().stored(number, build.store().length(name))
+    planned = conf.layout().stored(number, storage.store().length(name))
     if planned.term_count:
         yield from _wrong_segment(planned)
     else:
@@ -180,32 +180,32 @@ def _wrong_terms(planned: Planned) -> Iterator[str]:
 
 
 def _wrong_bytes(planned: Planned, checksums: BlockChecksums) -> Iterator[str]:
-    """Yield the first byte that is wrong or missing in each copy of the file.
+    """Yield the first byte that is wrong or missing in each replica of the file.
 
     `checksums` is updated with the right bytes.
     """
-    copies, wrong = build.store().copies(planned.name), set()
+    replicas, wrong = storage.store().replicas(planned.name), set()
     position = 0
     for piece in compute(planned.terms):
         checksums.update(piece)
         span, expected = Span(position, position + len(piece)), bytes(piece)
         position = span.stop
-        for copy in copies:
-            if copy not in wrong and (stored := copy.part(planned.name, span)) != expected:
-                wrong.add(copy)
+        for replica in replicas:
+            if replica not in wrong and (stored := replica.part(planned.name, span)) != expected:
+                wrong.add(replica)
                 byte = span.start + _first_difference(stored, expected)
                 what = "is wrong" if byte < span.start + len(stored) else "is not there"
                 term = term_at(planned.start_offset + byte)
-                yield f"Byte {byte:,}, of term {term:,}, {what}{_where(copy)}."
-    for copy in copies:
-        surplus = (copy.length(planned.name) or 0) - position
-        if copy not in wrong and surplus:
-            yield f"The file has {surplus:,} bytes too many{_where(copy)}."
+                yield f"Byte {byte:,}, of term {term:,}, {what}{_where(replica)}."
+    for replica in replicas:
+        surplus = (replica.length(planned.name) or 0) - position
+        if replica not in wrong and surplus:
+            yield f"The file has {surplus:,} bytes too many{_where(replica)}."
 
 
-def _where(copy: Segments) -> str:
-    """Return where the copy is; nothing if there is only one place."""
-    return "" if copy is build.store() else f" in {copy}"
+def _where(replica: Segments) -> str:
+    """Say which replica it is, unless the store has only one."""
+    return "" if replica is storage.store() else f" in {replica}"
 
 
 def _first_difference(found: bytes, expected: bytes) -> int:

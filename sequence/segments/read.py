@@ -1,17 +1,16 @@
-"""Reads stored segments, each block checked, and recomputes and mends what is wrong."""
+"""Read repair: reads stored segments, each block checked; computes and repairs what is wrong."""
 
 import logging
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from functools import partial
 
 from sequence import conf
-from sequence.errors import IndexMismatch, StoreUnreachable
+from sequence.errors import CacheMiss, IndexMismatch, StoreUnreachable
 from sequence.index import counters, rows
 from sequence.index.failures import dispensable
 from sequence.index.ratelimit import acquire
 from sequence.models import Segment
-from sequence.segments import build, pace
+from sequence.segments import budget, build, storage
 from sequence.store.checksum import BLOCK_BYTES, blocks_around
 from sequence.store.opened import SegmentFile
 from sequence.store.pieces import FileSpan, Piece, piece_bytes
@@ -28,6 +27,8 @@ MIN_SPAN_BYTES = 64 * 1024
 MAX_SPAN_BYTES = 4 * 1024 * 1024
 """After which a stream looks for the file again, as it may have been repaired."""
 
+Source = Callable[[Segment, Span, int], Iterator[bytes]]
+
 
 class StoredSpan(FileSpan):
     """A span of a segment's file, of which each byte is checked just before it is sent."""
@@ -43,67 +44,71 @@ class StoredSpan(FileSpan):
         """Whether the next bytes are right now, and nobody has written to the file."""
         try:
             span = Span(self.start, self.start + count)
-            checked_blocks = self.file.check(span, self._segment.block_checksums)
-            _note_checked(self._segment, checked_blocks)
-            return self.file.is_unchanged()
+            _note_checked(self._segment, self.file.check(span, self._segment.block_checksums))
         except FAULTS:
             return False
+        return True
 
     def instead(self, start: int, stop: int) -> Iterator[bytes]:
-        """The right bytes of the segment, which is repaired if it is wrong."""
-        return read(self._segment, Span(start, stop))
+        """Return the right bytes of the segment, which is repaired if it is wrong."""
+        return chunks(self._segment, Span(start, stop))
 
     def chunks(self) -> Iterator[bytes]:
-        """The right bytes: read, each is compared after no one can write to it any more."""
+        """Return the right bytes: read, each is compared after no one can write to it any more."""
         return self.instead(self.start, self.stop)
 
 
 def pieces(segment: Segment, span: Span, before: int = 0) -> Iterator[Piece]:
-    """The right bytes of the span of a segment, as `read` gives them; or as spans of its file."""
-    for part in _parts(span):
-        file = None if part.length < MIN_SPAN_BYTES else _settled_file(segment)
-        yield from [StoredSpan(segment, file, part)] if file else read(segment, part, before)
-        before += part.length
-
-
-def _parts(span: Span) -> Iterator[Span]:
+    """Yield the right bytes of the span of a segment: as `chunks`, or as spans of its file."""
     for start in range(span.start, span.stop, MAX_SPAN_BYTES):
-        yield Span(start, min(start + MAX_SPAN_BYTES, span.stop))
+        part = Span(start, min(start + MAX_SPAN_BYTES, span.stop))
+        file = None if part.length < MIN_SPAN_BYTES else _settled_file(segment)
+        yield from [StoredSpan(segment, file, part)] if file else chunks(segment, part, before)
+        before += part.length
 
 
 def _settled_file(segment: Segment) -> SegmentFile | None:
     """Return the file, if each change of it will show; None if not, or if it cannot be opened."""
-    store = build.store()
     with suppress(OSError):
-        if not store.is_far(segment.name):
-            file = store.file(segment.name, segment.length_bytes)
-            return file if file.is_settled() else None
+        file = storage.store().file(segment.name, segment.length_bytes)
+        return file if file.is_settled() else None
     return None
 
 
-def read(segment: Segment, span: Span, before: int = 0) -> Iterator[bytes]:
-    """The right bytes of the span of a segment, in chunks, whatever has become of its file.
+def chunks(segment: Segment, span: Span, before: int = 0) -> Iterator[bytes]:
+    """Yield the right bytes of the span of a segment, in chunks, whatever has become of its file.
 
-    The file is mended meanwhile. What lies beyond this host is computed where that is faster.
-    `before` is how many bytes the client has taken: chunks grow with it. Raises what `compute`
-    does.
+    What is wrong is computed, and the segment is repaired in the background. `before` is how many
+    bytes the client has taken: chunks grow with it. Raises what `compute` does.
     """
-    store = build.store()
-    if not store.is_far(segment.name):
-        return _right(segment, span, partial(_near, segment, before=before))
-    if store.lacks_copy(segment.name):
-        build.soon(segment.number)
-    if pace.is_fetched(segment.number):
-        return pace.fetching.timed(_right(segment, span, partial(_far, segment)))
-    in_text = span.less(-segment.start_offset)
-    return pace.computing(segment.number).timed(compute_bytes(in_text, CHUNK_BYTES))
+    start = span.start
+    source: Source = _read
+    while start < span.stop:
+        try:
+            for chunk in source(segment, Span(start, span.stop), before + start - span.start):
+                start += len(chunk)
+                yield chunk
+        except CacheMiss:
+            if budget.is_on_disk(segment.name):
+                build.submit(segment.number)
+            source = _fetch if budget.is_fetched(segment.number) else _compute
+        except StoreUnreachable as outage:
+            if acquire(str(outage)):
+                log.warning("%s What lies there is computed.", outage)
+            source = _compute  # all that is left: to ask for the next chunk would fail as well
+        except FAULTS as fault:
+            wrong = Span(start, min(start + CHUNK_BYTES, span.stop))
+            start = wrong.stop
+            counters.note(segment.number, repaired=1)
+            build.submit_repair(segment.number, fault)
+            yield from _compute(segment, wrong)
 
 
-def _near(segment: Segment, span: Span, before: int) -> Iterator[bytes]:
-    """The chunks as they are in the file, up to a wrong one, whose fault is raised."""
+def _read(segment: Segment, span: Span, before: int) -> Iterator[bytes]:
+    """Yield the chunks as they are in the file, up to a wrong one, whose fault is raised."""
     start = span.start
     while start < span.stop:
-        file = build.store().file(segment.name, segment.length_bytes)
+        file = storage.store().file(segment.name, segment.length_bytes)
         # Of a new file each block is read again for each piece of it.
         length = piece_bytes(before) if file.is_settled() else CHUNK_BYTES
         # So that long pieces end with blocks.
@@ -114,12 +119,16 @@ def _near(segment: Segment, span: Span, before: int) -> Iterator[bytes]:
         yield chunk
 
 
-def _far(segment: Segment, span: Span) -> Iterator[bytes]:
-    """The same of what lies beyond this host: the blocks around the span are fetched at once."""
+def _fetch(segment: Segment, span: Span, _: int) -> Iterator[bytes]:
+    """Yield the same from beyond this host: the blocks around the span, all in one request."""
     blocks = blocks_around(span, segment.length_bytes)
     _note_checked(segment, -(-blocks.length // BLOCK_BYTES))
-    chunks = build.store().read_checked(segment.name, blocks, segment.block_checksums)
-    return cut(chunks, blocks.start, span)
+    checked = storage.store().read_checked(segment.name, blocks, segment.block_checksums)
+    return cut(checked, blocks.start, span)
+
+
+def _compute(segment: Segment, span: Span, _: int = 0) -> Iterator[bytes]:
+    return compute_bytes(span.less(-segment.start_offset), CHUNK_BYTES)
 
 
 def _note_checked(segment: Segment, count: int) -> None:
@@ -127,46 +136,23 @@ def _note_checked(segment: Segment, count: int) -> None:
         counters.note(segment.number, checked_blocks=count)
 
 
-def _right(
-    segment: Segment, span: Span, source: Callable[[Span], Iterator[bytes]]
-) -> Iterator[bytes]:
-    """The bytes of the source; what is wrong there is recomputed, and the segment repaired."""
-    start = span.start
-    while start < span.stop:
-        try:
-            for chunk in source(Span(start, span.stop)):
-                start += len(chunk)
-                yield chunk
-        except StoreUnreachable as outage:
-            # All that is left: to ask for the next chunk would fail as well.
-            if acquire(str(outage)):
-                log.warning("%s What lies there is computed.", outage)
-            yield from compute_bytes(Span(start, span.stop).less(-segment.start_offset))
-            return
-        except FAULTS as fault:
-            wrong = Span(start, min(start + CHUNK_BYTES, span.stop))
-            start = wrong.stop
-            counters.note(segment.number, repaired=1)
-            build.mend_soon(segment.number, fault)
-            yield from compute_bytes(wrong.less(-segment.start_offset))
+def find_or_repair(number: int, last: int) -> Segment | None:
+    """Return the segment that is stored, as its row says; None if it is not, or the index fails.
 
-
-def found(number: int, last: int) -> Segment | None:
-    """The segment that is stored, as its row says; None if it is not, or if the index fails.
-
-    If its row is not in the cache, the row of term `last` is compared as well.
+    If its row is not in the cache, the row of term `last` is compared as well, and the segment is
+    repaired if that is wrong.
     """
     planned, cached = conf.layout().planned(number), rows.cache.rows()
     if planned not in cached:
         with dispensable(f"Looking up segment {number}"):
             if segment := rows.find(number):
                 cached[planned] = segment
-                check_end(last)
+                repair_if_ends_elsewhere(last)
     return cached.get(planned)
 
 
-def check_end(n: int) -> None:
-    """Look up where term n ends; if that is wrong, the segment is repaired.
+def repair_if_ends_elsewhere(n: int) -> None:
+    """Look up where term n ends; if that is wrong, have its segment repaired in the background.
 
     The answer does not depend on it: lengths are known by arithmetic.
     """
@@ -174,4 +160,4 @@ def check_end(n: int) -> None:
         found, expected = rows.find_stop_offset(n), offset(n + 1)
         if found not in (None, expected):
             mismatch = IndexMismatch(f"end of term {n:,}", found, expected)
-            build.mend_soon(conf.layout().segment_of(n), mismatch)
+            build.submit_repair(conf.layout().segment_of(n), mismatch)

@@ -10,7 +10,7 @@ from sequence.coding.coding import Coding
 from sequence.errors import BodyShort
 from sequence.index import counters
 from sequence.models import Segment
-from sequence.segments import budget, build, pace, read
+from sequence.segments import budget, build, read, storage
 from sequence.store.pieces import Piece
 from sequence.store.store import CHUNK_BYTES
 from sequence.text.compute import compute_bytes
@@ -19,12 +19,11 @@ from sequence.text.span import Span
 
 Given = TypeVar("Given", bytes, Piece)
 Read = Callable[[Segment, Span, int], Iterator[Given]]
-"""What gives the bytes of a segment's span, after so many of its stream: `healing.read`, say."""
+"""Yields the bytes of a segment's span, after so many of its stream: `read.chunks`, say."""
 
 MAX_STORING = 8
 """How many segments of a stream may be on their way to the disk: more would still be written when
 its client is long gone."""
-
 
 MAX_WAITING = 4
 """How many streams of a process may wait for the disk at once: each holds one of few threads."""
@@ -33,7 +32,7 @@ _waiting = BoundedSemaphore(MAX_WAITING)
 
 
 def primed(pieces: Iterator[Piece]) -> Generator[Piece]:
-    """The pieces, the first of them taken at once, so that its faults come before a response."""
+    """Return the pieces, the first of them taken now, so that its faults come before a response."""
     ready = [next(pieces, b"")]
 
     def all_pieces() -> Generator[Piece]:
@@ -45,16 +44,16 @@ def primed(pieces: Iterator[Piece]) -> Generator[Piece]:
 
 
 def pieces(representation: Representation, body: Iterable[bytes | Span]) -> Iterator[Piece]:
-    """The literal bytes and the spans of the representation, one after another, in pieces.
+    """Yield the literal bytes and the spans of the representation, one after another, in pieces.
 
     Exactly as many bytes as were asked for: raises BodyShort or SumMismatch rather than end early.
     """
     return _body(representation, body, read.pieces)
 
 
-def stream(representation: Representation, body: Iterable[bytes | Span]) -> Iterator[bytes]:
-    """The same in bytes."""
-    return _body(representation, body, read.read)
+def chunks(representation: Representation, body: Iterable[bytes | Span]) -> Iterator[bytes]:
+    """Yield the same in bytes."""
+    return _body(representation, body, read.chunks)
 
 
 def _body(
@@ -68,13 +67,13 @@ def _body(
 
 
 def encoded(representation: Representation, coding: Coding) -> Iterator[bytes]:
-    """The whole representation in the coding, in chunks, encoded as they are taken.
+    """Yield the whole representation in the coding, in chunks, encoded as they are taken.
 
-    Raises what `stream` raises.
+    Raises what `chunks` raises.
     """
     coder = coding.coder(representation)
     whole = Span(0, representation.length)
-    yield from filter(None, map(coder.pack, stream(representation, [whole])))
+    yield from filter(None, map(coder.pack, chunks(representation, [whole])))
     yield coder.finish()
 
 
@@ -94,13 +93,13 @@ def _excerpt(
 def _rendered(excerpt: Excerpt, source: Read[Given]) -> Iterator[Given | bytes]:
     if excerpt.format.is_text:
         return _text(excerpt.text, excerpt.terms, source)
-    return excerpt.render(_text(excerpt.text, excerpt.terms, read.read))
+    return excerpt.render(_text(excerpt.text, excerpt.terms, read.chunks))
 
 
 def _text(span: Span, terms: Span, source: Read[Given]) -> Iterator[Given | bytes]:
-    """The bytes of the text, of these terms: stored ones as `source` gives them, others computed.
+    """Yield the bytes of the text, of these terms: stored ones from `source`, others computed.
 
-    No client waits for the disk: what can be stored is stored meanwhile, unless that falls behind.
+    What is computed and can be stored is stored at the same time.
     """
     if not span.length:
         return
@@ -110,26 +109,29 @@ def _text(span: Span, terms: Span, source: Read[Given]) -> Iterator[Given | byte
         planned = plan.planned(number)
         part = span.within(planned.span)
         if not budget.keeps(number):
-            # In one go, as no pair of terms must then be found anew.
+            # In one go, as no first pair of terms must then be computed again.
             yield from compute_bytes(Span(part.start, span.stop), CHUNK_BYTES)
             return
-        if segment := read.found(number, last=min(terms.stop, planned.terms.stop) - 1):
+        if segment := read.find_or_repair(number, last=min(terms.stop, planned.terms.stop) - 1):
             counters.note(number, served=1)
             yield from source(segment, part.less(segment.start_offset), part.start - span.start)
         else:
             _store(number, storing)
-            yield from pace.computing(number).timed(compute_bytes(part, CHUNK_BYTES))
+            yield from compute_bytes(part, CHUNK_BYTES)
 
 
 def _store(number: int, storing: list[Future[Segment | None]]) -> None:
-    """Has the segment stored, unless that takes long and too many are being stored already."""
+    """Have the segment stored, with *backpressure*: wait for the disk if it falls behind.
+
+    Left out if that takes long and too many are being stored already.
+    """
     while storing and storing[0].done():
         storing.pop(0)
     if len(storing) == MAX_STORING:
-        if build.store().slow or not _waiting.acquire(blocking=False):
+        if not storage.store().has_backpressure or not _waiting.acquire(blocking=False):
             return
         try:
             storing.pop(0).result()
         finally:
             _waiting.release()
-    storing.append(build.soon(number))
+    storing.append(build.submit(number))

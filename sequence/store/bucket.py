@@ -1,44 +1,79 @@
 """Segments as the objects of one bucket of an S3-compatible object store."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from tempfile import TemporaryFile
 from time import monotonic
-from typing import IO, Any
+from typing import IO, Any, NamedTuple, Self
 
+from boto3 import Session
+from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 from urllib3.exceptions import HTTPError
 
 from sequence.errors import SegmentShort, StoreUnreachable
-from sequence.store.store import CHUNK_BYTES, LABEL, Segments, is_segment_name, read_label
-from sequence.text.layout import SEGMENT_SUFFIX
+from sequence.store.breaker import CircuitBreaker
+from sequence.store.store import CHUNK_BYTES, LABEL, Chunks, IsOwn, Segments, read_label
+from sequence.text.layout import SEGMENT_SUFFIX, is_segment_name
 from sequence.text.span import Span
 
-OUTAGE_S = 2.0
-"""For so long after a failure all others are told at once: each would else wait for its timeout."""
-
 NOT_THERE, THERE_ALREADY, BEYOND_END = 404, 412, 416
+
+
+class Clients(NamedTuple):
+    """Two clients of one object store, which threads may share."""
+
+    reading: Any
+    """Tries once and waits for a second: a client waits too, and can have the bytes computed."""
+    patient: Any
+    """For all else, which runs in the background or for an operator."""
+
+    @classmethod
+    def connect(cls, endpoint_url: str | None = None, **access: str) -> Self:
+        """Return those of the object store that the AWS_* variables name, as boto3 reads them."""
+        session = Session()
+        config = Config(
+            # A stream holds one while it fetches.
+            max_pool_connections=256,
+            s3={"addressing_style": "path"},
+            # Not every store knows of the checksums that S3 has besides; blocks have their own.
+            request_checksum_calculation="when_required",
+            response_checksum_validation="when_required",
+        )
+
+        def client(timeout_s: float, attempts: int) -> Any:
+            # The timeout is for each wait, not for the whole of an upload.
+            limits = Config(
+                connect_timeout=min(timeout_s, 2),
+                read_timeout=timeout_s,
+                retries={"mode": "standard", "total_max_attempts": attempts},
+            )
+            return session.client(
+                "s3", endpoint_url=endpoint_url, config=config.merge(limits), **access
+            )
+
+        return cls(client(1, attempts=1), client(10, attempts=2))
 
 
 class SegmentBucket(Segments):
     """Segments in a bucket, below a prefix.
 
-    `client` is boto3's, which threads may share. Every method raises StoreUnreachable where the
-    object store cannot be reached or refuses.
+    Every method raises StoreUnreachable if the object store cannot be reached or refuses. After a
+    failure a circuit breaker has all of them raise it at once: nobody else waits for a timeout.
     """
 
     def __init__(
         self,
-        client: Any,
+        clients: Clients,
         bucket: str,
         prefix: str,
         spool: Path,
-        is_own: Callable[[str], bool] = is_segment_name,
+        is_own: IsOwn = is_segment_name,
     ) -> None:
         self.is_own = is_own
-        self._client, self._bucket, self._prefix, self._spool = client, bucket, prefix, spool
-        self._failed_at: float | None = None
+        self._clients, self._bucket, self._prefix, self._spool = clients, bucket, prefix, spool
+        self._breaker = CircuitBreaker()
 
     def __str__(self) -> str:
         return f"s3://{self._bucket}/{self._prefix}"
@@ -69,27 +104,27 @@ class SegmentBucket(Segments):
         return {n: length for n, length in self._listed().items() if n.endswith(SEGMENT_SUFFIX)}
 
     def _listed(self) -> dict[str, int]:
-        with self._reached():
-            pages = self._client.get_paginator("list_objects_v2").paginate(
+        with self._guarded():
+            pages = self._clients.patient.get_paginator("list_objects_v2").paginate(
                 Bucket=self._bucket, Prefix=self._key("")
             )
             objects = [each for page in pages for each in page.get("Contents", ())]
         return {each["Key"].removeprefix(self._key("")): int(each["Size"]) for each in objects}
 
     def length(self, name: str) -> int | None:
-        """How many bytes a segment has; None where there is none of that name."""
+        """Return how many bytes a segment has; None if there is none of that name."""
         try:
-            with self._reached(name):
-                head = self._client.head_object(Bucket=self._bucket, Key=self._key(name))
+            with self._guarded(name):
+                head = self._clients.patient.head_object(Bucket=self._bucket, Key=self._key(name))
             return int(head["ContentLength"])
         except FileNotFoundError:
             return None
 
     def read(self, name: str, span: Span) -> Iterator[bytes]:
-        """The bytes of the span of a segment, in chunks: of the object no others are fetched.
+        """Yield the bytes of the span of a segment, in chunks: of the object no others are fetched.
 
-        Raises FileNotFoundError where there is no such segment, and SegmentShort where it ends
-        before the span does.
+        Raises FileNotFoundError if there is no such segment, and SegmentShort if it ends before the
+        span does.
         """
         if not span.length:
             return
@@ -102,9 +137,11 @@ class SegmentBucket(Segments):
             raise SegmentShort(name, span.stop, position)
 
     def _got(self, name: str, headers: dict[str, str]) -> Iterator[bytes]:
-        with self._reached(name):
+        with self._guarded(name):
             try:
-                got = self._client.get_object(Bucket=self._bucket, Key=self._key(name), **headers)
+                got = self._clients.reading.get_object(
+                    Bucket=self._bucket, Key=self._key(name), **headers
+                )
             except ClientError as error:
                 if _status(error) == BEYOND_END:
                     return
@@ -112,7 +149,7 @@ class SegmentBucket(Segments):
         body = got["Body"]
         try:
             while True:
-                with self._reached(name):
+                with self._guarded(name):
                     chunk = body.read(CHUNK_BYTES)
                 if not chunk:
                     return
@@ -121,10 +158,10 @@ class SegmentBucket(Segments):
             # Else a reader that goes away leaves the rest to be fetched.
             body.close()
 
-    def publish(self, name: str, pieces: Iterable[bytes | memoryview]) -> int:
-        """The length in bytes of the pieces, which are then an object, if they were none before.
+    def publish(self, name: str, pieces: Chunks) -> int:
+        """Store the pieces as an object, if there is none; return their length in bytes.
 
-        They are written down first: to send them again, when that fails, needs all of them.
+        They are written to a file first: a second attempt to send them needs all of them.
         """
         with TemporaryFile(dir=self._spool) as file:
             for piece in pieces:
@@ -132,16 +169,16 @@ class SegmentBucket(Segments):
             return self.put(name, file)
 
     def put(self, name: str, file: IO[bytes]) -> int:
-        """The length in bytes of the file, which is then an object, if none was there before.
+        """Store the file as an object, if there is none; return its length in bytes.
 
-        All who make a segment make the same one, and the first stays: If-None-Match is the fence
-        between them (RFC 9110, section 13.1.2). Raises SegmentShort where a shorter one is there.
+        A *conditional PUT*: all who build a segment build the same one, and the first one stays
+        (If-None-Match, RFC 9110, section 13.1.2). Raises SegmentShort if it has another length.
         """
         length = file.seek(0, 2)
         file.seek(0)
-        with self._reached(name):
+        with self._guarded(name):
             try:
-                self._client.put_object(
+                self._clients.patient.put_object(
                     Bucket=self._bucket,
                     Key=self._key(name),
                     Body=file,
@@ -159,9 +196,9 @@ class SegmentBucket(Segments):
         return length
 
     def remove(self, name: str) -> None:
-        """Removes a segment, where it is there."""
-        with self._reached(name):
-            self._client.delete_object(Bucket=self._bucket, Key=self._key(name))
+        """Remove a segment if it is there."""
+        with self._guarded(name):
+            self._clients.patient.delete_object(Bucket=self._bucket, Key=self._key(name))
 
     def sync(self) -> None:
         """Do nothing: an object that is removed stays so."""
@@ -170,23 +207,25 @@ class SegmentBucket(Segments):
         return f"{self._prefix}/{name}" if self._prefix else name
 
     @contextmanager
-    def _reached(self, name: str = "") -> Iterator[None]:
-        """Tells what its block does of the client's many errors in those of a store."""
-        if self._failed_at is not None and monotonic() < self._failed_at + OUTAGE_S:
+    def _guarded(self, name: str = "") -> Iterator[None]:
+        """Guard a call by the circuit breaker, and turn the client's many errors into a store's."""
+        if not self._breaker.admit_or_probe(self._probe):
             raise StoreUnreachable(str(self), "it could not be reached just now")
+        began = monotonic()
         try:
             yield
-            self._failed_at = None
-        except ClientError as error:
-            if _status(error) == NOT_THERE and error.response["Error"]["Code"] != "NoSuchBucket":
+        except (ClientError, BotoCoreError, HTTPError, OSError) as error:
+            if isinstance(error, ClientError) and _is_missing(error):
                 raise FileNotFoundError(2, "There is no such object", name) from error
-            self._failed(error)
-        except (BotoCoreError, HTTPError, OSError) as error:
-            self._failed(error)
+            self._breaker.open(monotonic() - began)
+            raise StoreUnreachable(str(self), str(error)) from error
 
-    def _failed(self, error: Exception) -> None:
-        self._failed_at = monotonic()
-        raise StoreUnreachable(str(self), str(error)) from error
+    def _probe(self) -> None:
+        self._clients.reading.head_bucket(Bucket=self._bucket)
+
+
+def _is_missing(error: ClientError) -> bool:
+    return _status(error) == NOT_THERE and error.response["Error"]["Code"] != "NoSuchBucket"
 
 
 def _status(error: ClientError) -> int:

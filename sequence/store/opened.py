@@ -6,15 +6,15 @@ by nothing that it has changed since.
 
 import os
 from array import array
-from collections import deque
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from errno import ESTALE
 from threading import Lock
 from time import monotonic, time_ns
 from typing import IO
 
 from sequence.errors import SegmentShort
 from sequence.store.checksum import BLOCK_BYTES, blocks_around, verify
+from sequence.text.pool import Pool
 from sequence.text.span import Span
 
 TRUSTED_S = 10.0
@@ -50,10 +50,6 @@ class SegmentFile:
         """Return its descriptor."""
         return self._file.fileno()
 
-    def is_unchanged(self) -> bool:
-        """Whether all that the file system tells of it is as it was."""
-        return _identity(os.fstat(self.fileno())) == self.identity
-
     def is_settled(self) -> bool:
         """Whether each change from now on will show in its times."""
         return time_ns() - max(self.identity[3:]) > SETTLED_NS
@@ -61,17 +57,20 @@ class SegmentFile:
     def check(self, span: Span, checksums: bytes | memoryview) -> int:
         """Read those blocks of the span that were not checked a moment ago; return how many.
 
-        Raises BlockMismatch, SegmentShort and OSError.
+        Raises BlockMismatch, SegmentShort and OSError; the last also if the file has changed since
+        it was opened.
         """
-        if not self._unchecked(span):
-            return 0
-        with self._checking, _room() as room:
-            unchecked = self._unchecked(span)
-            for number in unchecked:
-                block = Span(number * BLOCK_BYTES, (number + 1) * BLOCK_BYTES)
-                block = block.within(Span(0, self.length_bytes))
-                found = room[: os.preadv(self.fileno(), [room[: block.length]], block.start)]
-                self._verify(found, block, checksums)
+        unchecked = self._unchecked(span)
+        if unchecked:
+            with self._checking, _blocks.borrowed() as room:
+                unchecked = self._unchecked(span)
+                for number in unchecked:
+                    block = Span(number * BLOCK_BYTES, (number + 1) * BLOCK_BYTES)
+                    block = block.within(Span(0, self.length_bytes))
+                    found = room[: os.preadv(self.fileno(), [room[: block.length]], block.start)]
+                    self._verify(found, block, checksums)
+        if not self._is_unchanged():
+            raise OSError(ESTALE, "The file has changed", self.name)
         return len(unchecked)
 
     def read(self, span: Span, checksums: bytes | memoryview) -> tuple[bytes, int]:
@@ -82,12 +81,15 @@ class SegmentFile:
         if self.is_settled() and not self._unchecked(span):
             found = os.pread(self.fileno(), span.length, span.start)
             # Asked afterwards: a change between the check and now is then none of these bytes'.
-            if len(found) == span.length and self.is_unchanged():
+            if len(found) == span.length and self._is_unchanged():
                 return found, 0
         blocks = blocks_around(span, self.length_bytes)
         found = os.pread(self.fileno(), blocks.length, blocks.start)
         self._verify(found, blocks, checksums)
         return found[slice(*span.less(blocks.start))], len(_numbers(blocks))
+
+    def _is_unchanged(self) -> bool:
+        return _identity(os.fstat(self.fileno())) == self.identity
 
     def _unchecked(self, span: Span) -> list[int]:
         since = monotonic() - TRUSTED_S
@@ -119,21 +121,7 @@ def _numbers(span: Span) -> range:
     return range(span.start // BLOCK_BYTES, -(-span.stop // BLOCK_BYTES))
 
 
-_rooms: deque[memoryview] = deque()
-
-
-@contextmanager
-def _room() -> Iterator[memoryview]:
-    """Room for a block while it is checked: as many as are used at once, used again."""
-    try:
-        room = _rooms.pop()
-    except IndexError:
-        room = memoryview(bytearray(BLOCK_BYTES))
-    try:
-        yield room
-    finally:
-        _rooms.append(room)
-
+_blocks = Pool(lambda: memoryview(bytearray(BLOCK_BYTES)))
 
 _files: dict[str, SegmentFile] = {}
 _changing = Lock()

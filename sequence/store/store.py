@@ -1,17 +1,17 @@
 """What every store of segments can do, wherever it keeps their bytes."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, suppress
 
 from sequence.errors import BlockMismatch, SegmentShort, StoreUnreachable
 from sequence.store.checksum import BLOCK_BYTES, checked
 from sequence.store.opened import SegmentFile
-from sequence.text.layout import is_label, segment_number
+from sequence.text.layout import is_label
 from sequence.text.span import Span
 
 FAULTS = (BlockMismatch, SegmentShort, OSError)
-"""What a segment that was damaged, cut, or removed gives to its reader."""
+"""What a segment that was damaged, cut, or removed raises when it is read."""
 
 CHUNK_BYTES = 2 * BLOCK_BYTES
 """How much is read at a time: benchmarks/topics/chunks.py compares lengths."""
@@ -25,6 +25,9 @@ NO_SEGMENTS = (LABEL, "index")
 LABEL_BYTES = 1024
 """More than any label has."""
 
+IsOwn = Callable[[str], bool]
+Chunks = Iterable[bytes | memoryview]
+
 
 def read_label(content: bytes) -> str | None:
     """Return the label, or None if the content is damaged and says nothing."""
@@ -32,21 +35,16 @@ def read_label(content: bytes) -> str | None:
     return text if is_label(text) else None
 
 
-def made_beside(name: str) -> str | None:
-    """Return what is made beside a file of that name, a builder's lock or part; else None."""
-    made, _, suffix = name.rpartition(".")
-    return made if suffix in ("lock", "part") else None
-
-
-def is_segment_name(name: str) -> bool:
-    """Whether a segment of some layout can have the name."""
-    return segment_number(name) is not None
+def published_name(name: str) -> str | None:
+    """Return the name that a builder's lock or part is for; None if it is neither."""
+    published, _, suffix = name.rpartition(".")
+    return published if suffix in ("lock", "part") else None
 
 
 class Segments(ABC):
     """Bytes by name, which appear whole and durable, or not at all, and never change."""
 
-    is_own: Callable[[str], bool]
+    is_own: IsOwn
     """Whether a segment of this store can have a name. Nothing else is ever opened or removed."""
 
     @abstractmethod
@@ -69,8 +67,8 @@ class Segments(ABC):
         """Return the names that are none of the store's own: it leaves them alone."""
 
         def is_foreign(name: str) -> bool:
-            made = made_beside(name) or name
-            return not self.is_own(made) and made not in NO_SEGMENTS
+            published = published_name(name) or name
+            return not self.is_own(published) and published not in NO_SEGMENTS
 
         return [name for name in self.all_names() if is_foreign(name)]
 
@@ -80,19 +78,19 @@ class Segments(ABC):
 
     @abstractmethod
     def length(self, name: str) -> int | None:
-        """How many bytes a segment has; None where there is none of that name."""
+        """Return how many bytes a segment has; None if there is none of that name."""
 
     @abstractmethod
     def read(self, name: str, span: Span) -> Iterator[bytes]:
-        """The bytes of the span of a segment, in chunks.
+        """Yield the bytes of the span of a segment, in chunks.
 
-        Raises FileNotFoundError where there is no such segment, SegmentShort where it ends before
-        the span does, and other OSErrors where it cannot be read.
+        Raises FileNotFoundError if there is no such segment, SegmentShort if it ends before the
+        span does, and other OSErrors if it cannot be read.
         """
 
     @abstractmethod
-    def publish(self, name: str, pieces: Iterable[bytes | memoryview]) -> int:
-        """The length in bytes of the pieces, which are now durable, one after another.
+    def publish(self, name: str, pieces: Chunks) -> int:
+        """Store the pieces one after another, durably; return their length in bytes.
 
         Call it as the segment's sole builder. Whatever is raised on the way leaves nothing behind.
         """
@@ -110,14 +108,14 @@ class Segments(ABC):
         """Make durable that segments have been removed."""
 
     def read_checked(self, name: str, span: Span, checksums: bytes | memoryview) -> Iterator[bytes]:
-        """`read`, for a span of whole blocks, each given only when it is right.
+        """`read`, for a span of whole blocks, each yielded only if it is right.
 
         Raises BlockMismatch, and what `read` does.
         """
         return checked(name, self.read(name, span), span.start, checksums)
 
     def part(self, name: str, span: Span) -> bytes:
-        """Those bytes of the span of a segment that there are and that can be read."""
+        """Return those bytes of the span of a segment that exist and can be read."""
         found = []
         with suppress(OSError, SegmentShort):
             for chunk in self.read(name, span):
@@ -139,49 +137,71 @@ class Segments(ABC):
 
 
 class Store(Segments):
-    """Segments with builders on this host, who take turns."""
+    """Segments with builders on this host, who take turns.
 
-    slow = False
-    """Whether to store takes so much longer than to compute that no stream is to wait for it."""
+    A store may have a cache on this host's disk; a store without one is all on this host's disk.
+    """
 
-    @property
-    @abstractmethod
-    def near(self) -> Segments:
-        """What lies on this host's own disk: all, or copies of some."""
-
-    @abstractmethod
-    def is_far(self, name: str) -> bool:
-        """Whether the segment, if it is stored, lies beyond this host only."""
-
-    @abstractmethod
-    def lacks_copy(self, name: str) -> bool:
-        """Whether a copy of the segment is to be on this host's own disk, and is not."""
+    has_backpressure = True
+    """Whether a stream may wait until what it has stored is durable: a disk is fast enough."""
 
     @abstractmethod
     def file(self, name: str, length_bytes: int) -> SegmentFile:
-        """Return a segment of that length which is on this host's own disk, open.
+        """Return a segment of that length as an open file.
 
-        Raises OSError.
+        Raises CacheMiss if it is not in the cache, and other OSErrors.
         """
 
     @abstractmethod
     def sole_builder(self, name: str) -> AbstractContextManager[None]:
-        """Makes the caller the only builder of the segment on this host; waits for another one.
+        """Make the caller the only builder of the segment on this host; wait for another one.
 
         A builder that dies is one no more.
         """
 
     @abstractmethod
     def abandoned(self) -> Iterator[str]:
-        """The names of the segments whose builders died, each while the caller is its builder.
+        """Yield the names of segments whose builders died, each while the caller is its builder.
 
         What they had written and not published is removed; those at work are let be.
         """
 
     @abstractmethod
-    def is_being_made(self, name: str) -> bool:
+    def is_being_built(self, name: str) -> bool:
         """Whether there is a builder of the segment, at work or dead."""
 
-    @abstractmethod
-    def copies(self, name: str) -> Sequence[Segments]:
-        """Where the segment is, or else where it should be."""
+    def fill(self, name: str, label: str, pieces: Callable[[], Chunks]) -> None:  # noqa: ARG002
+        """Put a stored segment into the cache, if it is to be there and is not."""
+        return
+
+    def evict(self, name: str) -> None:
+        """Free this host's disk of a segment: `remove`, unless the cache is all that loses it."""
+        self.remove(name)
+
+    def on_disk(self) -> dict[str, int | None]:
+        """Return the length in bytes of each segment on this host's disk; None if it is no file."""
+        return {name: self.length(name) for name in self.names()}
+
+    def lengths_at_once(self, recorded: Mapping[str, int]) -> Mapping[str, int]:
+        """Return the lengths of those of the files that exist, without asking another host.
+
+        As recorded, if only another host could tell.
+        """
+        return {name: found for name in recorded if (found := self.length(name)) is not None}
+
+    def replicas(self, name: str) -> Sequence[Segments]:  # noqa: ARG002
+        """Return all that has, or should have, the bytes of a segment: the original first."""
+        return [self]
+
+    def verify_or_remove(self, name: str, length_bytes: int, checksums: bytes) -> bool:
+        """Return whether the original is right; remove each replica that is wrong.
+
+        A store's only file stays, to be replaced by one that is durable: its row must never tell of
+        a missing file. Raises StoreUnreachable.
+        """
+        replicas = self.replicas(name)
+        wrong = [each for each in replicas if not each.is_right(name, length_bytes, checksums)]
+        for each in wrong:
+            if each is not self:
+                each.remove(name)
+        return replicas[0] not in wrong

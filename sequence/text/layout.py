@@ -107,6 +107,11 @@ def segment_number(name: str) -> int | None:
     return number if found and segment_name(number := int(found[1])) == name else None
 
 
+def is_segment_name(name: str) -> bool:
+    """Whether a segment of some layout can have the name."""
+    return segment_number(name) is not None
+
+
 class Planned(NamedTuple):
     """What arithmetic says of a segment, in the order and by the names of its row's columns."""
 

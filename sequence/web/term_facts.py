@@ -4,7 +4,7 @@ import hashlib
 from collections.abc import Iterator
 
 from sequence import conf
-from sequence.segments.stream import stream
+from sequence.segments import stream
 from sequence.text import facts, layout
 from sequence.text.format import FORMATS
 from sequence.text.representation import Representation
@@ -35,7 +35,7 @@ def describe(n: int, modulus: int | None = None) -> dict[str, object]:
 def digits(n: int) -> Iterator[bytes]:
     """The digits of F(n), which a client may ask for, in chunks; raises what `stream` raises."""
     representation = Representation(FORMATS["text"], Span(n, n + 1))
-    yield from stream(representation, [Span(0, layout.digit_count(n))])
+    yield from stream.chunks(representation, [Span(0, layout.digit_count(n))])
 
 
 def _sha256(n: int) -> str:

@@ -66,7 +66,7 @@ def old_index(own_accounts: Path, own_index: Path, settings: Settings) -> bytes:
     viewer.user_permissions.add(Permission.objects.get(codename="repair_segment"))
     Client().force_login(viewer)
     settings.DATABASE_ROUTERS = ["fibosite.router.Router"]
-    build.build(0)
+    build.segment(0)
     connections["default"].close()
     _old_index.append(own_index.read_bytes())
     return _old_index[0]

@@ -49,7 +49,7 @@ def whole(data_dir: Path, settings: Settings) -> Path:
     """The directory of a store of segments."""
     settings.FIBO_SEGMENT_BYTES = SEGMENT_BYTES
     for number in conf.layout().numbers(Span(0, TERMS)):
-        build.build(number)
+        build.segment(number)
     assert findings() == []
     return data_dir / "segments"
 

@@ -19,7 +19,7 @@ from time import monotonic
 import psutil
 import pytest
 
-from sequence.store.store import made_beside
+from sequence.store.store import published_name
 from sequence.text.layout import Layout
 from tests.support.comparing import Tally, ask_by_threads, met, some_windows
 from tests.support.faults import Injected, disk
@@ -180,7 +180,7 @@ def look_at_data(findings: Findings, data_dir: Path) -> None:
         names = (path.name for path in (data_dir / "segments").iterdir())
         layout = Layout(int(SETTINGS["FIBO_SEGMENT_BYTES"]))
         # What has a foreign name is somebody else's, and let alone.
-        made = ((name, made_beside(name)) for name in names)
+        made = ((name, published_name(name)) for name in names)
         assert [name for name, of in made if of and layout.is_name(of)] == []
     with findings.checking("the account"):
         again = manage(data_dir, "createsuperuser", "--noinput", **SETTINGS, **OPERATOR)

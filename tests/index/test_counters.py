@@ -11,7 +11,7 @@ from sequence.coding.coding import ZSTD
 from sequence.index import counters
 from sequence.models import Segment
 from sequence.segments import build
-from sequence.segments.stream import encoded, stream
+from sequence.segments.stream import chunks, encoded
 from sequence.text.format import FORMATS
 from sequence.text.representation import Representation
 from sequence.text.span import Span
@@ -25,12 +25,12 @@ pytestmark = pytest.mark.django_db(transaction=True)
 def first_segment(data_dir: Path) -> None:
     """A store with one segment, of which nothing is noted."""
     counters.write()
-    build.build(0)
+    build.segment(0)
 
 
 def ask(terms: Span) -> None:
     representation = Representation(FORMATS["text"], terms)
-    body = b"".join(stream(representation, [Span(0, representation.length)]))
+    body = b"".join(chunks(representation, [Span(0, representation.length)]))
     assert body == oracle.text(*terms)
 
 
@@ -54,7 +54,7 @@ def test_each_reading_is_counted_and_written_later() -> None:
 def test_a_count_that_cannot_be_begins_again_and_keeps_no_other_from_being_counted() -> None:
     if connection.vendor != "sqlite":
         pytest.skip("nothing else lets that happen")
-    build.build(1)
+    build.segment(1)
     with connection.cursor() as cursor:
         cursor.execute("PRAGMA ignore_check_constraints = ON")
         cursor.execute("UPDATE sequence_segment SET served = -5 WHERE number = 0")
@@ -73,7 +73,7 @@ def test_counting_adds_no_query_to_an_answer(
 
 
 def test_what_was_repaired_is_counted() -> None:
-    path = conf.segments_dir() / build.build(0).name
+    path = conf.segments_dir() / build.segment(0).name
     path.write_bytes(b"8" + path.read_bytes()[1:])
     ask(Span(0, 20))
     idle()
@@ -104,5 +104,5 @@ def test_an_index_that_cannot_be_written_loses_counts_only(monkeypatch: pytest.M
 def test_a_segment_that_is_made_again_keeps_its_counts() -> None:
     ask(Span(0, 20))
     counters.write()
-    build.mend(0)
+    build.repair(0)
     assert counts(0) == (1, 1, 0)

@@ -69,7 +69,7 @@ def test_a_damaged_index_stops_no_answer_and_is_made_anew(
 @pytest.mark.parametrize("damage", DAMAGES.values(), ids=DAMAGES)
 def test_a_start_takes_in_the_files_as_they_are(own_index: Path, damage: Damage) -> None:
     for number in range(5):
-        build.build(number)
+        build.segment(number)
     files = {path: path.stat().st_mtime_ns for path in conf.segments_dir().iterdir()}
     replace_index(own_index, damage(content_of(own_index)))
     reconcile.repair_and_sweep()
@@ -82,39 +82,39 @@ def test_a_start_takes_in_the_files_as_they_are(own_index: Path, damage: Damage)
 def test_an_index_that_another_process_writes_is_not_taken_for_damaged(
     own_index: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    build.build(0)
+    build.segment(0)
     connection.close()
     monkeypatch.setitem(
         connection.settings_dict["OPTIONS"], "init_command", "PRAGMA busy_timeout=9"
     )
     with closing(sqlite3.connect(own_index, isolation_level=None)) as other:
         other.execute("BEGIN EXCLUSIVE")
-        assert build.soon(1).result(60) is None
+        assert build.submit(1).result(60) is None
         with pytest.raises(DatabaseError, match="locked"):
-            build.build(1)
+            build.segment(1)
     idle()
     assert Segment.objects.get().number == 0
     assert not (own_index.parent / DAMAGED).exists()
 
 
 def test_an_emptied_index_that_others_hold_open_is_replaced_at_once(own_index: Path) -> None:
-    build.build(0)
+    build.segment(0)
     connection.close()
     with closing(sqlite3.connect(own_index)) as other:
         other.execute("SELECT * FROM sequence_segment").fetchall()
         own_index.write_bytes(b"")
         started = monotonic()
-        build.soon(0).result(60)
+        build.submit(0).result(60)
         idle()
         assert health.fault() is None
-        assert build.soon(0).result(60) is not None
+        assert build.submit(0).result(60) is not None
         assert monotonic() - started < 30  # it waited for those, for a minute each time
 
 
 def test_a_connection_that_could_only_read_is_refused_and_the_next_one_works(
     own_index: Path,
 ) -> None:
-    build.build(0)
+    build.segment(0)
     connection.close()
     connection.settings_dict["NAME"] = f"{own_index.as_uri()}?mode=ro"
     for _ in range(2):

@@ -12,8 +12,8 @@ from sequence import conf
 from sequence.index import health, rows
 from sequence.models import Segment, Term
 from sequence.operations import prune, verify
-from sequence.segments import build, read
-from sequence.segments.stream import stream
+from sequence.segments import build, read, storage
+from sequence.segments.stream import chunks
 from sequence.text.format import FORMATS
 from sequence.text.layout import offset, segment_name
 from sequence.text.representation import Representation
@@ -26,7 +26,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 def text(start: int, stop: int) -> bytes:
     window = Representation(FORMATS["text"], Span(start, stop))
-    return b"".join(stream(window, [Span(0, window.length)]))
+    return b"".join(chunks(window, [Span(0, window.length)]))
 
 
 @pytest.fixture(autouse=True)
@@ -42,10 +42,10 @@ def clock(data_dir: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch) -
 @pytest.fixture
 def stored() -> Segment:
     """A segment that is stored, and its row remembered."""
-    build.build(0)
-    found = read.found(0, last=0)
+    build.segment(0)
+    found = read.find_or_repair(0, last=0)
     assert found
-    assert read.found(0, last=0) is found
+    assert read.find_or_repair(0, last=0) is found
     return found
 
 
@@ -67,9 +67,9 @@ def pruned() -> None:
 
 
 CHANGES: dict[str, tuple[Callable[[], object], bool]] = {
-    "another segment is built": (lambda: build.build(1), True),
-    "it is built again": (lambda: build.make(0), True),
-    "it is repaired": (lambda: build.mend(0), True),
+    "another segment is built": (lambda: build.segment(1), True),
+    "it is built again": (lambda: build.build_or_reconcile(0), True),
+    "it is repaired": (lambda: build.repair(0), True),
     "verify repairs it": (lambda: verify.repair_file(segment_name(0)), True),
     "its rows are removed": (lambda: rows.forget(Segment.objects.all()), False),
     "it is pruned": (pruned, False),
@@ -84,7 +84,7 @@ def test_what_changes_rows_forgets_them(
 ) -> None:
     change()
     assert not rows.cache.rows()
-    found = read.found(0, last=0)
+    found = read.find_or_repair(0, last=0)
     assert found is not stored
     assert (found is not None) == is_stored
 
@@ -114,12 +114,12 @@ def test_a_longer_file_of_a_greater_maximum_is_as_right(
     """Another process, with the new settings, may build it while this one remembers the row."""
     settings.FIBO_MAX_SN = 300
     rows.forget(Segment.objects.all())
-    build.store().remove(stored.name)
-    build.build(0)
-    assert read.found(0, last=299)
+    storage.store().remove(stored.name)
+    build.segment(0)
+    assert read.find_or_repair(0, last=299)
     remembered = dict(rows.cache.rows())
     settings.FIBO_MAX_SN = conf.MAX_SN
-    longer = build.build(0)
+    longer = build.segment(0)
     assert longer.length_bytes > next(iter(remembered)).length_bytes
     settings.FIBO_MAX_SN = 300
     rows.cache.rows().update(remembered)
@@ -130,9 +130,9 @@ def test_a_longer_file_of_a_greater_maximum_is_as_right(
 def test_what_others_delete_is_believed_for_a_second(stored: Segment, clock: list[float]) -> None:
     Segment.objects.all().delete()
     clock[0] += 0.99 * rows.RowCache.TIME_TO_LIVE_S
-    assert read.found(0, last=0) is stored
+    assert read.find_or_repair(0, last=0) is stored
     clock[0] += 0.01 * rows.RowCache.TIME_TO_LIVE_S
-    assert read.found(0, last=0) is None
+    assert read.find_or_repair(0, last=0) is None
 
 
 def test_what_is_forgotten_while_it_is_asked_for_is_not_remembered(
@@ -147,7 +147,7 @@ def test_what_is_forgotten_while_it_is_asked_for_is_not_remembered(
         return found
 
     monkeypatch.setattr(rows, "find", slow)
-    assert read.found(0, last=0) == stored
+    assert read.find_or_repair(0, last=0) == stored
     assert not rows.cache.rows()
 
 
@@ -156,7 +156,7 @@ def test_what_is_not_stored_is_asked_for_each_time(
 ) -> None:
     for _ in range(2):
         with django_assert_num_queries(2):
-            assert read.found(0, last=0) is None
+            assert read.find_or_repair(0, last=0) is None
 
 
 def test_an_index_that_fails_is_not_remembered(
@@ -168,16 +168,16 @@ def test_an_index_that_fails_is_not_remembered(
     rows.cache.clear()
     with monkeypatch.context() as broken:
         broken.setattr(rows, "find", fail)
-        assert read.found(0, last=0) is None
-    assert read.found(0, last=0) == stored
+        assert read.find_or_repair(0, last=0) is None
+    assert read.find_or_repair(0, last=0) == stored
 
 
 def test_so_many_rows_are_remembered_at_most(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(rows.RowCache, "MAX_ROWS", 3)
     for number in range(8):
-        build.build(number)
+        build.segment(number)
     for number in range(8):
-        assert read.found(number, last=conf.layout().planned(number).first_term)
+        assert read.find_or_repair(number, last=conf.layout().planned(number).first_term)
         assert len(rows.cache.rows()) <= 3
 
 

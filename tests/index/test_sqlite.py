@@ -15,7 +15,7 @@ from django.db import DatabaseError, OperationalError, connection, connections, 
 from sequence.index import engine, health
 from sequence.index.sqlite import base
 from sequence.models import Segment
-from sequence.segments import build
+from sequence.segments import build, storage
 from tests.support import oracle
 from tests.support.servers import Serve, Server, workers_of
 from tests.support.waiting import soon
@@ -101,7 +101,7 @@ def test_a_connection_leaves_files_that_lost_their_name_within_a_second(
 def test_a_transaction_ends_on_the_files_that_it_began_with(
     own_index: Path, clock: list[float]
 ) -> None:
-    build.build(0)
+    build.segment(0)
     with transaction.atomic():
         assert Segment.objects.count() == 1
         deleted(own_index)
@@ -144,7 +144,7 @@ def files(path: Path) -> set[tuple[int, int]]:
 def test_a_thread_that_uses_its_connection_is_let_be(
     own_index: Path, clock: list[float], lose: Callable[[Path], None]
 ) -> None:
-    build.build(0)
+    build.segment(0)
     met = Barrier(2)
 
     def use() -> int:
@@ -177,7 +177,7 @@ def test_no_two_files_of_a_process_share_their_memory(
     """To close one of them would drop the locks on it, and SQLite would cut it (SIGBUS)."""
     # As it is if another program makes the file.
     monkeypatch.setattr(base._File, "_remove_leftovers", lambda _: None)
-    build.build(0)
+    build.segment(0)
     met = Barrier(2)
 
     def use() -> None:
@@ -216,7 +216,7 @@ def test_a_database_has_a_log_as_soon_as_it_has_its_name(tmp_path: Path) -> None
 
 
 def test_a_file_that_was_emptied_is_not_opened_but_replaced(own_index: Path) -> None:
-    build.build(0)
+    build.segment(0)
     connection.close()
     os.truncate(own_index, 0)
     for _ in range(2):
@@ -257,7 +257,7 @@ def locks(path: Path) -> list[str]:
 
 
 @pytest.mark.parametrize(
-    "look", [health.fault, health.recreate, build.store], ids=lambda f: f.__name__
+    "look", [health.fault, health.recreate, storage.store], ids=lambda f: f.__name__
 )
 def test_to_look_at_the_index_drops_no_lock_of_the_process(
     own_index: Path, look: Callable[[], object]

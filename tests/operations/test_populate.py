@@ -64,7 +64,7 @@ def test_leftovers_of_the_dead_are_swept(data_dir: Path) -> None:
     segments.mkdir()
     for name in ("00000099.txt.lock", "00000099.txt.part"):
         (segments / name).touch()
-    build.build(0)
+    build.segment(0)
     # Published, and then the builder died before the rows were written.
     (segments / "00000001.txt").write_bytes(oracle.text(*conf.layout().terms(1)))
     (segments / "00000001.txt.lock").touch()

@@ -12,7 +12,7 @@ from sequence.errors import SomeFailed
 from sequence.models import Segment, Term
 from sequence.operations import populate, prune
 from sequence.segments import budget
-from sequence.segments.stream import stream
+from sequence.segments.stream import chunks
 from sequence.text.format import FORMATS
 from sequence.text.layout import offset
 from sequence.text.representation import Representation
@@ -46,7 +46,7 @@ def state(segments: Path) -> tuple[dict[str, int], int, int]:
 
 def text(start: int, stop: int) -> bytes:
     whole = Representation(FORMATS["text"], Span(start, stop))
-    return b"".join(stream(whole, [Span(0, whole.length)]))
+    return b"".join(chunks(whole, [Span(0, whole.length)]))
 
 
 def test_without_a_budget_nothing_is_surplus(full: Path) -> None:
@@ -107,11 +107,11 @@ def test_a_row_is_deleted_by_its_number_whatever_its_name(full: Path, settings: 
 
 def test_a_stream_reads_on_through_what_is_pruned(full: Path, settings: Settings) -> None:
     whole = Representation(FORMATS["text"], Span(0, TERMS))
-    chunks = stream(whole, [Span(offset(9000), whole.length)])
-    found = next(chunks)
+    left = chunks(whole, [Span(offset(9000), whole.length)])
+    found = next(left)
     settings.FIBO_STORE_BYTES = conf.MIN_STORE_BYTES
     assert list(prune.delete(prune.surplus()))
-    assert found + b"".join(chunks) == oracle.text(9000, TERMS)
+    assert found + b"".join(left) == oracle.text(9000, TERMS)
     idle()
     assert prune.surplus() == []
 

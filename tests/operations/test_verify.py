@@ -10,7 +10,7 @@ from django.db import connection
 from sequence.index import engine
 from sequence.models import Segment, Term
 from sequence.operations import populate, verify
-from sequence.segments import build
+from sequence.segments import storage
 from sequence.store.directory import SegmentDirectory
 from tests.support.processes import manage
 from tests.support.stored import findings, flip
@@ -146,7 +146,7 @@ def test_each_damage_is_found_and_repaired(
     for wrong in {finding.name for finding in found} - {engine.current().name, "layout.json"}:
         verify.repair_file(wrong)
     assert findings() == []
-    assert {f"{n:08}.txt" for n in range(10)} <= set(build.store().names())
+    assert {f"{n:08}.txt" for n in range(10)} <= set(storage.store().names())
 
 
 FOREIGN = ["notes.txt", "9" * 18 + ".txt", "00000003.txt~", "00000003.TXT", "n" * 255, "a\nb", "é"]
@@ -162,7 +162,7 @@ def test_what_is_not_the_stores_own_is_left_alone(segments: Path) -> None:
     assert findings() == []
     verify.repair_faults()
     assert sorted(path.name for path in segments.iterdir()) == before
-    assert len(build.store().foreign()) == len(FOREIGN) + 2
+    assert len(storage.store().foreign()) == len(FOREIGN) + 2
 
 
 def test_a_store_with_more_names_than_sqlite_takes_values(

@@ -14,8 +14,7 @@ from sequence.errors import LayoutMismatch, SumMismatch
 from sequence.index import rows
 from sequence.models import Segment, Term
 from sequence.operations import populate, reconcile, verify
-from sequence.segments import build
-from sequence.segments.build import soon, store
+from sequence.segments import build, storage
 from sequence.text import compute
 from sequence.text.layout import Layout, offset
 from sequence.text.span import Span
@@ -33,7 +32,7 @@ def files(data_dir: Path) -> list[str]:
 
 @pytest.mark.parametrize("number", [0, 1, 5])
 def test_a_segment_is_made_from_its_number_alone(data_dir: Path, number: int) -> None:
-    segment = build.build(number)
+    segment = build.segment(number)
     terms = conf.layout().terms(number)
     content = (data_dir / "segments" / segment.name).read_bytes()
     assert content == oracle.text(*terms)
@@ -59,7 +58,7 @@ def test_a_maximum_that_changes_rebuilds_only_what_became_too_short(
     ]:
         settings.FIBO_MAX_SN = max_sn
         before = Segment.objects.filter(number=0).values_list("created_at", flat=True).first()
-        segment = build.build(0)
+        segment = build.segment(0)
         assert segment.last_term == stop - 1
         assert (Segment.objects.get().created_at != before) == built
         assert (data_dir / "segments" / "00000000.txt").read_bytes() == oracle.text(0, stop)
@@ -69,17 +68,17 @@ def test_a_maximum_that_changes_rebuilds_only_what_became_too_short(
         ]
         # After the loss of its row, too, a file that is longer than needed is right.
         rows.forget(Segment.objects.all())
-        assert build.build(0).last_term == stop - 1
+        assert build.segment(0).last_term == stop - 1
         assert populate.missing(max_sn) == [n for n in conf.layout().numbers(Span(0, max_sn)) if n]
 
 
 def test_a_stored_segment_is_not_made_again(
     data_dir: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    build.build(2)
+    build.segment(2)
     made_at = Segment.objects.get().created_at
     monkeypatch.setattr(build, "compute", None)
-    assert build.build(2).length_bytes
+    assert build.segment(2).length_bytes
     assert Segment.objects.get().created_at == made_at
 
 
@@ -94,13 +93,13 @@ def test_many_who_ask_at_once_get_the_one_that_was_made(
 
     monkeypatch.setattr(build, "compute", noted)
     with ThreadPoolExecutor(16) as pool:
-        built = list(pool.map(lambda n: in_thread(lambda: build.build(n)), [0, 1, 2, 3] * 8))
+        built = list(pool.map(lambda n: in_thread(lambda: build.segment(n)), [0, 1, 2, 3] * 8))
     assert len(runs) == 4
     assert [segment.number for segment in built] == [0, 1, 2, 3] * 8
 
 
 def test_asking_soon_builds_once(data_dir: Path) -> None:
-    first, second = soon(1), soon(1)
+    first, second = build.submit(1), build.submit(1)
     assert first.result(30) == second.result(30)
     assert Segment.objects.count() == 1
 
@@ -114,7 +113,7 @@ def test_a_failing_build_leaves_neither_file_nor_row(
 
     monkeypatch.setattr(build, "compute", failing)
     with pytest.raises(SumMismatch):
-        build.build(0)
+        build.segment(0)
     assert files(data_dir) == ["layout.json"]
     assert not Segment.objects.exists()
     monkeypatch.undo()
@@ -128,9 +127,9 @@ def test_bytes_whose_rows_cannot_be_written_are_removed(
 
     monkeypatch.setattr(rows, "record", locked)
     with pytest.raises(OperationalError):
-        build.build(0)
+        build.segment(0)
     assert files(data_dir) == ["layout.json"]
-    assert soon(0).result(30) is None
+    assert build.submit(0).result(30) is None
 
 
 @pytest.mark.parametrize("damage", [b"", b"0", b"8"])
@@ -138,13 +137,13 @@ def test_bytes_without_rows_are_taken_in_where_they_are_right(
     data_dir: Path, damage: bytes
 ) -> None:
     """As after a power cut between the rename and the commit, or the loss of the index."""
-    path = data_dir / "segments" / build.build(0).name
+    path = data_dir / "segments" / build.segment(0).name
     rows.forget(Segment.objects.all())
     right = path.read_bytes()
     if damage:
         path.write_bytes(right[:-1] + damage)
     made_at = path.stat().st_mtime_ns
-    build.build(0)
+    build.segment(0)
     assert path.read_bytes() == right
     assert (path.stat().st_mtime_ns == made_at) == (not damage)
     assert Term.objects.count() == conf.layout().terms(0).length
@@ -152,7 +151,7 @@ def test_bytes_without_rows_are_taken_in_where_they_are_right(
 
 def test_all_segments_without_rows_are_taken_in(data_dir: Path) -> None:
     for number in (0, 1, 2, 30):
-        build.build(number)
+        build.segment(number)
     rows.forget(Segment.objects.exclude(number=1))
     reconcile.files_and_rows()
     assert [segment.number for segment in Segment.objects.all()] == [0, 1, 2, 30]
@@ -162,39 +161,39 @@ def test_all_segments_without_rows_are_taken_in(data_dir: Path) -> None:
 def test_a_store_of_another_layout_is_refused_and_not_touched(
     data_dir: Path, settings: Settings
 ) -> None:
-    build.build(0)
+    build.segment(0)
     before = {name: (data_dir / "segments" / name).stat().st_mtime_ns for name in files(data_dir)}
     settings.FIBO_SEGMENT_BYTES = 8192
     with pytest.raises(LayoutMismatch, match=r'"segment_bytes": 4096.*"segment_bytes": 8192'):
-        store()
+        storage.store()
     with pytest.raises(LayoutMismatch):
-        build.build(1)
+        build.segment(1)
     after = {name: (data_dir / "segments" / name).stat().st_mtime_ns for name in files(data_dir)}
     assert before == after
     settings.FIBO_SEGMENT_BYTES = 4096
-    assert store().label() == conf.layout().label
+    assert storage.store().label() == conf.layout().label
 
 
 def test_a_store_that_another_process_labelled_meanwhile_is_refused(
     data_dir: Path, settings: Settings
 ) -> None:
-    store()
+    storage.store()
     (data_dir / "segments").mkdir()
     (data_dir / "segments" / "layout.json").write_text(OTHER_LABEL)
     with pytest.raises(LayoutMismatch, match="layout_version"):
-        build.build(0)
+        build.segment(0)
 
 
 def opened_anew() -> None:
     """What a start does."""
-    build._opened.cache_clear()
-    store()
+    storage._opened.cache_clear()
+    storage.store()
     reconcile.repair_and_sweep()
 
 
 def test_a_flipped_bit_in_the_label_is_put_right_by_the_segments(data_dir: Path) -> None:
-    build.build(0)
-    build.build(3)
+    build.segment(0)
+    build.segment(3)
     path = data_dir / "segments" / "layout.json"
     right = path.read_bytes()
     for bit in range(8 * len(right)):
@@ -222,7 +221,7 @@ DAMAGED_LABELS: dict[str, Callable[[Path], object]] = {
 def test_a_damaged_label_is_put_right_by_the_segments(
     data_dir: Path, damage: Callable[[Path], object]
 ) -> None:
-    list(map(build.build, range(4)))
+    list(map(build.segment, range(4)))
     # One of them may be damaged too.
     (data_dir / "segments" / "00000002.txt").write_bytes(b"1 ")
     path = data_dir / "segments" / "layout.json"
@@ -237,27 +236,27 @@ def test_a_damaged_label_is_put_right_by_the_segments(
 def test_segments_of_another_layout_are_refused_whatever_the_label(
     data_dir: Path, settings: Settings, damage: Callable[[Path], object]
 ) -> None:
-    list(map(build.build, range(4)))
+    list(map(build.segment, range(4)))
     path = data_dir / "segments" / "layout.json"
     path.unlink()
     damage(path)
     settings.FIBO_SEGMENT_BYTES = 8192
     with pytest.raises(LayoutMismatch, match=r"and the settings ask for .*8192"):
-        store()
+        storage.store()
 
 
 def test_an_empty_store_with_a_damaged_label_is_labelled(data_dir: Path) -> None:
     segments = data_dir / "segments"
     segments.mkdir()
     (segments / "layout.json").write_bytes(b"\xff")
-    build.build(0)
-    assert store().label() == conf.layout().label
+    build.segment(0)
+    assert storage.store().label() == conf.layout().label
 
 
 def test_a_repair_never_leaves_a_row_without_a_file(
     data_dir: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    segment = build.build(0)
+    segment = build.segment(0)
     path = data_dir / "segments" / segment.name
     path.write_bytes(b"9" + path.read_bytes()[1:])
 
@@ -269,14 +268,14 @@ def test_a_repair_never_leaves_a_row_without_a_file(
     with monkeypatch.context() as context:
         context.setattr(build, "summed", failing)
         with pytest.raises(OSError, match="No space left"):
-            build.mend(0)
+            build.repair(0)
     assert path.exists()
-    build.mend(0)
+    build.repair(0)
     assert path.read_bytes() == oracle.text(*conf.layout().terms(0))
 
 
 def test_taking_in_goes_on_after_what_it_cannot_take(data_dir: Path) -> None:
-    list(map(build.build, range(4)))
+    list(map(build.segment, range(4)))
     rows.forget(Segment.objects.all())
     segments = data_dir / "segments"
     (segments / "00000001.txt").unlink()
@@ -289,7 +288,7 @@ def test_taking_in_goes_on_after_what_it_cannot_take(data_dir: Path) -> None:
 
 
 def test_sweeping_goes_on_after_what_it_cannot_sweep(data_dir: Path) -> None:
-    build.build(0)
+    build.segment(0)
     segments = data_dir / "segments"
     (segments / "00000001.txt" / "precious").mkdir(parents=True)
     (segments / "00000002.txt").touch()

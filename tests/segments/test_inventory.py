@@ -250,7 +250,7 @@ def test_a_store_without_a_directory_has_no_segments(data_dir: Path, client: Cli
 def test_the_page_of_a_term_knows_whether_its_segment_is_stored(
     data_dir: Path, client: Client
 ) -> None:
-    build.build(0)
+    build.segment(0)
     address = "/terms/9"
     assert "<code>00000000.txt</code>" in page(client, address)
     (data_dir / "segments" / segment_name(0)).unlink()

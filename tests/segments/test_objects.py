@@ -1,6 +1,9 @@
 """Hosts that share an object store give the right bytes, whatever becomes of it or of copies."""
 
+import os
+import socket
 from pathlib import Path
+from time import monotonic
 from typing import Any
 
 import pytest
@@ -11,7 +14,7 @@ from sequence import conf
 from sequence.index import rows
 from sequence.models import Segment
 from sequence.operations import prune, reconcile, verify
-from sequence.segments import budget, build, pace
+from sequence.segments import budget, storage
 from sequence.store import bucket
 from sequence.store.checksum import BLOCK_BYTES
 from sequence.text.layout import offset, segment_name
@@ -29,26 +32,22 @@ NAMES = [segment_name(number) for number in range(3)]
 
 @pytest.fixture(autouse=True)
 def bucket_of_hosts(
-    data_dir: Path, settings: Settings, s3: Any, endpoint_url: str, bucket_name: str
+    data_dir: Path,
+    settings: Settings,
+    s3: Any,
+    bucket_name: str,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """An object store that the settings name."""
+    for variable in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(variable, os.environ.get(variable, "testing"))
     settings.FIBO_SEGMENT_BYTES = 700_000
-    settings.FIBO_OBJECT_STORE = conf.ObjectStore(bucket_name, "segments")
-    options = {
-        "bucket_name": bucket_name,
-        "location": "segments",
-        "endpoint_url": endpoint_url,
-        "access_key": "testing",
-        "secret_key": "testing",
-        "region_name": "us-east-1",
-    }
-    backend = {"BACKEND": "storages.backends.s3.S3Storage", "OPTIONS": options}
-    settings.STORAGES = settings.STORAGES | {"segments": backend}
+    settings.FIBO_OBJECT_STORE = conf.ObjectStore(bucket_name, "segments", s3.meta.endpoint_url)
 
 
 def remote() -> bucket.SegmentBucket:
-    """What the host keeps beyond itself."""
-    found = build.store().copies("none")[0]
+    """The bucket of the store."""
+    found = storage.store().replicas("none")[0]
     assert isinstance(found, bucket.SegmentBucket)
     return found
 
@@ -67,17 +66,17 @@ def other_host(settings: Settings, path: Path) -> None:
     settings.FIBO_DATA_DIR = path
 
 
-def copies() -> list[str]:
-    return sorted(build.store().near.names())
+def cached() -> list[str]:
+    return sorted(storage.store().on_disk())
 
 
 def fetching_wins(monkeypatch: pytest.MonkeyPatch, wins: bool) -> None:
-    monkeypatch.setattr(pace, "is_fetched", lambda _: wins)
+    monkeypatch.setattr(budget, "is_fetched", lambda _: wins)
 
 
 def test_what_is_missing_is_computed_and_then_in_the_bucket_and_copied(client: Client) -> None:
     assert ask(client) == oracle.text(0, TERMS)
-    assert (sorted(remote().names()), copies()) == (NAMES, NAMES)
+    assert (sorted(remote().names()), cached()) == (NAMES, NAMES)
     assert [segment.name for segment in Segment.objects.all()] == NAMES
     assert verified() == []
 
@@ -100,7 +99,7 @@ def test_another_host_answers_the_same_and_copies_what_it_lacks(
     assert second.getvalue() == oracle.text(0, TERMS)
     assert second.headers["ETag"] == first.headers["ETag"]
     idle()
-    assert copies() == NAMES
+    assert cached() == NAMES
     assert [remote().length(name) for name in NAMES] == objects
     assert verified() == []
 
@@ -110,10 +109,10 @@ def test_of_what_lies_elsewhere_only_the_blocks_of_the_span_are_fetched(
 ) -> None:
     ask(client)
     fetching_wins(monkeypatch, True)
-    monkeypatch.setattr(budget, "is_copied", lambda _: False)
+    monkeypatch.setattr(budget, "is_on_disk", lambda _: False)
     other_host(settings, tmp_path / "other")
     fetched = []
-    remote()._client.meta.events.register(
+    remote()._clients.reading.meta.events.register(
         "before-call.s3.GetObject", lambda params, **_: fetched.append(params["headers"]["Range"])
     )
     assert client.get("/?start=1800&sn=1").getvalue() == oracle.text(1800, 1801)
@@ -126,9 +125,9 @@ def test_what_finds_no_room_on_the_host_is_in_the_bucket_all_the_same(
 ) -> None:
     settings.FIBO_STORE_BYTES = budget.INDEX_BYTES + 48 * TERMS + 800_000
     assert ask(client) == oracle.text(0, TERMS)
-    assert (sorted(remote().names()), copies()) == (NAMES, NAMES[:1])
+    assert (sorted(remote().names()), cached()) == (NAMES, NAMES[:1])
     assert ask(client) == oracle.text(0, TERMS)
-    assert copies() == NAMES[:1]
+    assert cached() == NAMES[:1]
 
 
 def test_a_lowered_budget_costs_only_copies(client: Client, settings: Settings) -> None:
@@ -137,7 +136,7 @@ def test_a_lowered_budget_costs_only_copies(client: Client, settings: Settings) 
     found = prune.surplus()
     assert [each.name for each in found] == NAMES[1:]
     assert list(prune.delete(found)) == found
-    assert (sorted(remote().names()), copies()) == (NAMES, NAMES[:1])
+    assert (sorted(remote().names()), cached()) == (NAMES, NAMES[:1])
     assert Segment.objects.count() == 3
     assert prune.surplus() == []
 
@@ -147,20 +146,38 @@ def test_answers_go_on_without_the_object_store(
     client: Client, monkeypatch: pytest.MonkeyPatch, wins: bool, s3: Any, events: list[object]
 ) -> None:
     ask(client, 2000)
-    build.store().near.remove(NAMES[0])
+    storage.store().evict(NAMES[0])
     fetching_wins(monkeypatch, wins)
     with monkeypatch.context() as outage:
-        outage.setattr(remote(), "_client", Broken())
+        outage.setattr(remote(), "_clients", bucket.Clients(Broken(), Broken()))
         assert ask(client) == oracle.text(0, TERMS)
         # To compute a copy takes nobody else.
-        assert copies() == ([] if wins else NAMES[:1])
+        assert cached() == ([] if wins else NAMES[:1])
         assert Segment.objects.count() < 3
-    monkeypatch.setattr(bucket, "OUTAGE_S", 0)
+    remote()._breaker.close()
     assert ask(client) == oracle.text(0, TERMS)
     assert ask(client) == oracle.text(0, TERMS)
-    assert (sorted(remote().names()), copies()) == (NAMES, NAMES)
+    assert (sorted(remote().names()), cached()) == (NAMES, NAMES)
     assert events == []
     assert verified() == []
+
+
+def test_a_silent_object_store_costs_a_process_no_more_than_a_first_wait(
+    client: Client, settings: Settings, tmp_path: Path
+) -> None:
+    """It accepts connections and never answers; each request would fetch, as slices of nginx do."""
+    ask(client)
+    other_host(settings, tmp_path / "other")
+    settings.FIBO_FETCH = conf.ALWAYS
+    with socket.create_server(("127.0.0.1", 0), backlog=64) as listener:
+        endpoint_url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+        settings.FIBO_OBJECT_STORE = settings.FIBO_OBJECT_STORE._replace(endpoint_url=endpoint_url)
+        began = monotonic()
+        for start in range(100):
+            body = client.get(f"/?start={start}&sn=1").getvalue()
+            assert body == oracle.text(start, start + 1)
+        assert monotonic() - began < 8
+    idle()
 
 
 class Broken:
@@ -176,9 +193,9 @@ def test_an_object_that_changed_is_found_when_it_is_read_and_mended(
     ask(client)
     fetching_wins(monkeypatch, True)
     damage(NAMES[1])
-    build.store().near.remove(NAMES[1])
+    storage.store().evict(NAMES[1])
     with monkeypatch.context() as context:
-        context.setattr(budget, "is_copied", lambda _: False)
+        context.setattr(budget, "is_on_disk", lambda _: False)
         assert ask(client) == oracle.text(0, TERMS)
     assert len(events) >= 1
     assert ask(client) == oracle.text(0, TERMS)
@@ -205,14 +222,14 @@ def test_a_copy_that_changed_is_made_again_and_the_object_stays(
     assert len(events) == 1
     assert head(NAMES[1])["LastModified"] == changed_at
     assert ask(client) == oracle.text(0, TERMS)
-    assert copies() == NAMES
+    assert cached() == NAMES
     assert verified() == []
 
 
 def head(name: str) -> Any:
     place = conf.object_store()
     assert place
-    return remote()._client.head_object(Bucket=place.bucket, Key=f"segments/{name}")
+    return remote()._clients.patient.head_object(Bucket=place.bucket, Key=f"segments/{name}")
 
 
 def verified() -> list[str]:
@@ -240,7 +257,7 @@ def test_verify_looks_at_objects_and_copies_and_repair_mends_both(
     for name in NAMES:
         verify.repair_file(name)
     assert verified() == []
-    assert (sorted(remote().names()), copies()) == (NAMES, NAMES)
+    assert (sorted(remote().names()), cached()) == (NAMES, NAMES)
 
 
 def test_rows_that_are_lost_are_made_again_from_the_objects(client: Client) -> None:

@@ -17,7 +17,7 @@ from sequence.index import ratelimit, rows
 from sequence.models import Segment, Term
 from sequence.segments import build, read
 from sequence.segments.read import StoredSpan
-from sequence.segments.stream import stream
+from sequence.segments.stream import chunks
 from sequence.store import opened
 from sequence.store.directory import SegmentDirectory
 from sequence.store.pieces import in_bytes, piece_bytes
@@ -45,11 +45,11 @@ WHOLE = Span(0, len(TEXT))
 
 
 def text_of(span: Span = WHOLE) -> bytes:
-    return b"".join(stream(Representation(FORMATS["text"], Span(0, TERMS)), [span]))
+    return b"".join(chunks(Representation(FORMATS["text"], Span(0, TERMS)), [span]))
 
 
 def stored_file(data_dir: Path, number: int) -> Path:
-    return data_dir / "segments" / build.build(number).name
+    return data_dir / "segments" / build.segment(number).name
 
 
 def test_any_flipped_bit_is_mended_and_never_sent(data_dir: Path, events: list[object]) -> None:
@@ -66,10 +66,10 @@ def test_any_flipped_bit_is_mended_and_never_sent(data_dir: Path, events: list[o
 
 def test_a_flipped_bit_in_mid_stream_is_mended_too(data_dir: Path) -> None:
     path = stored_file(data_dir, 1)
-    chunks = stream(Representation(FORMATS["text"], Span(0, TERMS)), [Span(0, len(TEXT))])
-    found = next(chunks)
+    left = chunks(Representation(FORMATS["text"], Span(0, TERMS)), [Span(0, len(TEXT))])
+    found = next(left)
     flip(path, 8 * 300_000)
-    assert found + b"".join(chunks) == TEXT
+    assert found + b"".join(left) == TEXT
 
 
 def write(path: Path, at: int) -> None:
@@ -112,7 +112,7 @@ def test_what_waits_to_be_sent_from_a_file_is_right_whatever_becomes_of_it(
     path = stored_file(data_dir, 0)
     right = path.read_bytes()
     sleep(0.02)
-    (span,) = read.pieces(build.build(0), Span(5, len(right) - 5))
+    (span,) = read.pieces(build.segment(0), Span(5, len(right) - 5))
     assert isinstance(span, StoredSpan)
     outbox, received = Outbox(), b""
     outbox.sendall(span)
@@ -144,7 +144,7 @@ def test_for_another_server_a_span_of_a_file_is_as_right_in_bytes(
     path = stored_file(data_dir, 0)
     right = path.read_bytes()
     sleep(0.02)
-    (span,) = read.pieces(build.build(0), Span(0, len(right)))
+    (span,) = read.pieces(build.segment(0), Span(0, len(right)))
     chunks = in_bytes([span])
     found = next(chunks)
     flip(path, 8 * 600_000)
@@ -155,7 +155,7 @@ def test_for_another_server_a_span_of_a_file_is_as_right_in_bytes(
 def test_what_is_short_or_was_just_written_comes_in_bytes(
     data_dir: Path, monkeypatch: pytest.MonkeyPatch, length: int, is_span: bool
 ) -> None:
-    segment = build.build(0)
+    segment = build.segment(0)
     assert isinstance(next(read.pieces(segment, Span(7, 7 + length))), bytes)
     monkeypatch.setattr(opened, "SETTLED_NS", 0)
     sleep(0.02)
@@ -174,7 +174,7 @@ def test_pieces_grow_for_clients_that_take_them() -> None:
 def test_a_file_that_is_gone_or_cut_is_mended(
     data_dir: Path, left: int | None, events: list[object]
 ) -> None:
-    build.build(0)
+    build.segment(0)
     path = stored_file(data_dir, 1)
     right = path.read_bytes()
     if left is None:
@@ -190,7 +190,7 @@ def test_a_file_that_is_gone_or_cut_is_mended(
 def test_a_file_that_is_cut_while_it_streams_is_mended(data_dir: Path) -> None:
     path = stored_file(data_dir, 0)
     right = path.read_bytes()
-    chunks = read.read(build.build(0), Span(0, len(right)))
+    chunks = read.chunks(build.segment(0), Span(0, len(right)))
     found = next(chunks)
     with path.open("r+b") as file:
         file.truncate(1000)
@@ -198,7 +198,7 @@ def test_a_file_that_is_cut_while_it_streams_is_mended(data_dir: Path) -> None:
 
 
 def test_any_part_of_a_damaged_segment_is_right(data_dir: Path) -> None:
-    build.build(0)
+    build.segment(0)
     path = stored_file(data_dir, 1)
     rng = random.Random(5)
     for _ in range(30):
@@ -213,7 +213,7 @@ def test_a_disk_that_cannot_be_read_does_not_matter(
     data_dir: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for number in range(3):
-        build.build(number)
+        build.segment(number)
 
     def broken(*_: object) -> bytes:
         raise OSError(5, "Input/output error")
@@ -228,7 +228,7 @@ def test_a_row_that_says_something_else_is_made_again(
     data_dir: Path, column: str, shift: int
 ) -> None:
     for number in range(3):
-        build.build(number)
+        build.segment(number)
     Segment.objects.filter(number=1).update(**{column: F(column) + shift})
     assert text_of() == TEXT
     idle()
@@ -237,7 +237,7 @@ def test_a_row_that_says_something_else_is_made_again(
 
 
 def test_a_checksum_that_is_wrong_is_made_again(data_dir: Path) -> None:
-    build.build(1)
+    build.segment(1)
     right = bytes(Segment.objects.get(number=1).block_checksums)
     Segment.objects.filter(number=1).update(block_checksums=b"\0" + right[1:])
     assert text_of() == TEXT
@@ -252,9 +252,9 @@ def test_a_checksum_that_is_wrong_is_made_again(data_dir: Path) -> None:
 def test_a_term_that_ends_elsewhere_is_made_again(
     data_dir: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    build.build(0)
+    build.segment(0)
     Term.objects.filter(n=99).update(digits=99)
-    read.check_end(99)
+    read.repair_if_ends_elsewhere(99)
     idle()
     assert "The index has the end of term 99 at offset" in caplog.text
     assert rows.find_stop_offset(99) == offset(100)

@@ -27,7 +27,7 @@ Queries = Callable[[int], AbstractContextManager[object]]
 def chunks_of(start: int, stop: int) -> Iterator[bytes]:
     """Bytes of the text, as a stream."""
     text = Representation(FORMATS["text"], Span(0, 5000))
-    return stream.stream(text, [Span(start, stop)])
+    return stream.chunks(text, [Span(start, stop)])
 
 
 def streamed(start: int, stop: int) -> bytes:
@@ -66,7 +66,7 @@ def test_a_stream_that_is_dropped_builds_only_a_little_ahead(data_dir: Path) -> 
 def test_a_warm_short_stream_takes_two_queries(
     data_dir: Path, django_assert_num_queries: Queries
 ) -> None:
-    build.build(0)
+    build.segment(0)
     with django_assert_num_queries(2):
         streamed(0, offset(100))
 
@@ -75,7 +75,7 @@ def test_few_streams_of_a_process_wait_for_the_disk_and_others_store_less(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(stream, "_waiting", BoundedSemaphore(1))
-    monkeypatch.setattr(build, "soon", lambda _: Future())
+    monkeypatch.setattr(build, "submit", lambda _: Future())
     never = [Future[Segment | None]() for _ in range(stream.MAX_STORING)]
     storing = list(never)
     with stream._waiting:

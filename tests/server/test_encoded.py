@@ -41,7 +41,7 @@ def test_an_answer_has_the_same_bytes_whatever_is_stored_and_how(
         settings.FIBO_DATA_DIR = data_dir / f"{segment_bytes}-{len(built)}"
         settings.FIBO_DATA_DIR.mkdir()
         for number in built:
-            build.build(number)
+            build.segment(number)
         response = client.get(
             f"/?sn={TERMS}&start=7&format={format}", headers={"Accept-Encoding": coding}
         )
@@ -170,7 +170,7 @@ def test_a_store_of_before_is_brought_over(tmp_path: Path) -> None:
     with served(tmp_path, **SMALL) as server:
         status, _, body = server.get("/?sn=3000", Accept_Encoding="zstd")
         assert (status, decoded(body, "zstd")) == (200, oracle.text(0, 3000))
-        soon(len(plain), lambda: server.log.read_text().count("Took in segment"))
+        soon(len(plain), lambda: server.log.read_text().count("Reconciled segment"))
         assert server.stop() == 0
         log = server.log.read_text()
         assert log.count("Removed 7 files of encoded segments") == log.count("Removed ") == 1

@@ -1,23 +1,28 @@
 import socket
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from functools import partial
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from time import monotonic
 from typing import Any
 
 import pytest
 
 from sequence.errors import SegmentShort, StoreUnreachable
-from sequence.store import bucket as bucket_module
-from sequence.store.bucket import SegmentBucket
+from sequence.store import breaker
+from sequence.store.bucket import Clients, SegmentBucket
 from sequence.text.span import Span
 from tests.support.objects import s3_client
+from tests.support.waiting import soon
 
 NAME = "00000007.txt"
 
 
 @pytest.fixture
 def bucket(s3: Any, bucket_name: str, tmp_path: Path) -> SegmentBucket:
-    return SegmentBucket(s3, bucket_name, "", tmp_path)
+    return SegmentBucket(Clients(s3, s3), bucket_name, "", tmp_path)
 
 
 @pytest.fixture
@@ -46,7 +51,7 @@ def test_another_length_that_is_there_already_is_told(bucket: SegmentBucket) -> 
 def test_no_more_is_fetched_than_is_asked_for(bucket: SegmentBucket) -> None:
     asked = []
     bucket.publish(NAME, [b"0123456789"])
-    bucket._client.meta.events.register(
+    bucket._clients.reading.meta.events.register(
         "before-call.s3.GetObject", lambda params, **_: asked.append(params["headers"]["Range"])
     )
     assert b"".join(bucket.read(NAME, Span(2, 5))) == b"234"
@@ -55,7 +60,8 @@ def test_no_more_is_fetched_than_is_asked_for(bucket: SegmentBucket) -> None:
 
 @pytest.mark.parametrize("act", ["read", "publish", "length", "names", "remove", "label"])
 def test_what_cannot_be_reached_says_so(act: str, port: int, tmp_path: Path) -> None:
-    bucket = SegmentBucket(s3_client(f"http://127.0.0.1:{port}"), "none", "x", tmp_path)
+    client = s3_client(f"http://127.0.0.1:{port}")
+    bucket = SegmentBucket(Clients(client, client), "none", "x", tmp_path)
     acts = {
         "read": lambda: list(bucket.read(NAME, Span(0, 1))),
         "publish": lambda: bucket.publish(NAME, [b"1"]),
@@ -68,28 +74,53 @@ def test_what_cannot_be_reached_says_so(act: str, port: int, tmp_path: Path) -> 
         acts[act]()
 
 
-def test_an_outage_is_waited_for_once_and_not_for_ever(
-    bucket_name: str, s3: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.fixture
+def silent() -> Iterator[SegmentBucket]:
+    """A bucket of an object store that accepts connections and never answers."""
+    access = {"aws_access_key_id": "a", "aws_secret_access_key": "b", "region_name": "us-east-1"}
+    with (
+        TemporaryDirectory() as spool,
+        socket.create_server(("127.0.0.1", 0), backlog=64) as listener,
+    ):
+        clients = Clients.connect(f"http://127.0.0.1:{listener.getsockname()[1]}", **access)
+        yield SegmentBucket(clients, "bucket", "", Path(spool))
+
+
+def read(bucket: SegmentBucket, _: int = 0) -> float:
+    """Fail to read; return how many seconds that took."""
+    began = monotonic()
+    with pytest.raises(StoreUnreachable):
+        list(bucket.read(NAME, Span(0, 1)))
+    return monotonic() - began
+
+
+def test_a_silent_object_store_costs_readers_a_second_once(silent: SegmentBucket) -> None:
+    began = monotonic()
+    with ThreadPoolExecutor(16) as pool:
+        assert max(pool.map(partial(read, silent), range(16))) < 2.5
+    assert sum(read(silent) for _ in range(500)) < 0.5
+    assert monotonic() - began < 4
+
+
+def test_after_an_outage_the_bucket_is_read_again(
+    bucket: SegmentBucket, silent: SegmentBucket, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    bucket = SegmentBucket(s3, bucket_name, "", tmp_path)
+    monkeypatch.setattr(breaker, "MIN_PAUSE_S", 0.1)
+    monkeypatch.setattr(breaker, "COST_FACTOR", 0)
     bucket.publish(NAME, [b"0123"])
-    # Nobody answers there, and nobody refuses.
-    with socket.create_server(("127.0.0.1", 0), backlog=1) as silent:
-        away = s3_client(f"http://127.0.0.1:{silent.getsockname()[1]}")
-        monkeypatch.setattr(bucket, "_client", away)
-        with pytest.raises(StoreUnreachable):
-            bucket.length(NAME)
-        began = monotonic()
-        for _ in range(100):
-            with pytest.raises(StoreUnreachable, match="just now"):
-                list(bucket.read(NAME, Span(0, 1)))
-        assert monotonic() - began < bucket_module.OUTAGE_S
-    monkeypatch.setattr(bucket, "_client", s3)
-    monkeypatch.setattr(bucket_module, "OUTAGE_S", 0)
-    assert list(bucket.read(NAME, Span(0, 4))) == [b"0123"]
+    right, bucket._clients = bucket._clients, silent._clients
+    read(bucket)
+    bucket._clients = right
+
+    def is_read() -> bool:
+        with suppress(StoreUnreachable):
+            return list(bucket.read(NAME, Span(0, 4))) == [b"0123"]
+        return False
+
+    soon(True, is_read)
 
 
 def test_a_bucket_that_is_not_there_is_no_missing_segment(s3: Any, tmp_path: Path) -> None:
-    bucket = SegmentBucket(s3, "no-such-bucket-at-all", "", tmp_path)
+    bucket = SegmentBucket(Clients(s3, s3), "no-such-bucket-at-all", "", tmp_path)
     with pytest.raises(StoreUnreachable, match="NoSuchBucket"):
         list(bucket.read(NAME, Span(0, 1)))

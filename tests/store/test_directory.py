@@ -279,7 +279,7 @@ def test_what_the_dead_left_is_removed_and_nothing_else(store: SegmentDirectory)
     with store.sole_builder("00000009.txt"):
         (store.path / "00000009.txt.part").touch()
         for name in store.abandoned():
-            assert store.is_being_made(name)
+            assert store.is_being_built(name)
         at_work = ["00000009.txt.lock", "00000009.txt.part"]
         assert names(store) == sorted([NAME, *at_work, *foreign])
     # Its builder is gone too, now.

@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 
 from sequence.errors import BlockMismatch, SegmentShort
-from sequence.store.bucket import SegmentBucket
+from sequence.store.bucket import Clients, SegmentBucket
+from sequence.store.cache import CachedBucket
 from sequence.store.checksum import BLOCK_BYTES, BlockChecksums
 from sequence.store.directory import SegmentDirectory
 from sequence.store.store import CHUNK_BYTES, Segments, Store
-from sequence.store.tiered import TieredStore
 from sequence.text.layout import Layout
 from sequence.text.span import Span
 
@@ -21,16 +21,16 @@ LABEL, OTHER_LABEL = Layout(1024).label, Layout(2048).label
 LONG = os.urandom(2 * CHUNK_BYTES + 1)
 
 
-@pytest.fixture(params=["directory", "bucket", "copied", "not copied"])
+@pytest.fixture(params=["directory", "bucket", "cached", "not cached"])
 def store(request: pytest.FixtureRequest, tmp_path: Path, s3: Any, bucket_name: str) -> Segments:
     directory = SegmentDirectory(tmp_path / "segments")
     directory.path.mkdir()
-    bucket = SegmentBucket(s3, bucket_name, "fibo/segments", tmp_path)
+    bucket = SegmentBucket(Clients(s3, s3), bucket_name, "fibo/segments", tmp_path)
     if request.param == "directory":
         return directory
     if request.param == "bucket":
         return bucket
-    return TieredStore(directory, bucket, lambda _: request.param == "copied")
+    return CachedBucket(directory, bucket, lambda _: request.param == "cached")
 
 
 def checksums(content: bytes) -> bytes:
@@ -98,7 +98,7 @@ def test_blocks_are_given_only_when_they_are_right(store: Segments) -> None:
 
 def test_a_segment_is_right_only_with_all_its_bytes_and_no_others(store: Segments) -> None:
     store.publish(NAME, [LONG])
-    (segment, *_) = store.copies(NAME) if isinstance(store, Store) else [store]
+    (segment, *_) = store.replicas(NAME) if isinstance(store, Store) else [store]
     assert segment.is_right(NAME, len(LONG), checksums(LONG))
     assert not segment.is_right(NAME, len(LONG), checksums(LONG[::-1]))
     assert not segment.is_right(NAME, len(LONG) - 1, checksums(LONG[:-1]))
@@ -163,3 +163,21 @@ def test_a_label_is_replaced_in_a_directory_only_by_who_knows_it(tmp_path: Path)
     assert store.set_label(LABEL) == LABEL
     assert store.set_label(OTHER_LABEL, instead_of=OTHER_LABEL) == LABEL
     assert store.set_label(OTHER_LABEL, instead_of=LABEL) == OTHER_LABEL
+
+
+@pytest.mark.parametrize("store", ["directory", "cached", "not cached"], indirect=True)
+def test_what_is_wrong_is_removed_unless_it_is_the_only_file(store: Store) -> None:
+    for content in (LONG, LONG[::-1]):
+        store.publish(NAME, [LONG])
+        is_right = content == LONG
+        assert store.verify_or_remove(NAME, len(LONG), checksums(content)) == is_right
+        kept = is_right or isinstance(store, SegmentDirectory)
+        assert (store.length(NAME) is not None) == kept
+
+
+@pytest.mark.parametrize("store", ["directory", "cached", "not cached"], indirect=True)
+def test_lengths_at_once_are_those_of_files_that_exist_or_as_recorded(store: Store) -> None:
+    store.publish(NAME, [b"0123456789"])
+    recorded = {NAME: 9, "00000008.txt": 5}
+    is_local = isinstance(store, SegmentDirectory)
+    assert store.lengths_at_once(recorded) == ({NAME: 10} if is_local else recorded)

@@ -26,7 +26,7 @@ LIST = "/admin/sequence/segment/"
 
 
 def test_the_list_shows_the_segments_and_their_totals(data_dir: Path, operator: Client) -> None:
-    first, second = build.build(0), build.build(1)
+    first, second = build.segment(0), build.segment(1)
     page = operator.get(LIST).content.decode()
     for segment in (first, second):
         assert f"{segment.first_term:,} – {segment.last_term:,}" in page
@@ -41,7 +41,7 @@ def test_an_empty_store_has_a_list_too(data_dir: Path, operator: Client) -> None
 
 
 def test_a_segment_has_a_page_without_a_form_to_save(data_dir: Path, operator: Client) -> None:
-    build.build(0)
+    build.segment(0)
     page = operator.get(f"{LIST}0/change/").content.decode()
     assert "00000000.txt" in page
     assert f"{Segment.objects.get().digits:,}" in page
@@ -115,7 +115,7 @@ def test_what_is_no_number_of_terms_is_refused(data_dir: Path, operator: Client,
 
 
 def test_what_is_allowed_is_asked_of_the_accounts(data_dir: Path) -> None:
-    build.build(0)
+    build.segment(0)
     viewer = User.objects.create_user("viewer", is_staff=True)
     viewer.user_permissions.add(Permission.objects.get(codename="view_segment"))
     client = Client()
@@ -137,7 +137,7 @@ def test_what_is_allowed_is_asked_of_the_accounts(data_dir: Path) -> None:
 
 
 def test_the_list_shows_what_has_become_of_a_segment(data_dir: Path, operator: Client) -> None:
-    build.build(0)
+    build.segment(0)
     Segment.objects.update(served=4711, checked_blocks=815, repaired=42)
     page = operator.get(LIST).content.decode()
     for cell in ("served", "checked_blocks", "repaired"):
@@ -157,14 +157,14 @@ def test_the_list_takes_no_more_queries_for_more_segments(
 
 @pytest.mark.parametrize("address", ["add/", "0/delete/"])
 def test_nothing_can_be_added_or_deleted(data_dir: Path, operator: Client, address: str) -> None:
-    build.build(0)
+    build.segment(0)
     assert operator.get(LIST + address).status_code == 403
     assert operator.post(LIST + address, {"post": "yes"}).status_code == 403
     assert Segment.objects.count() == 1
 
 
 def test_nothing_can_be_changed(data_dir: Path, operator: Client) -> None:
-    build.build(0)
+    build.segment(0)
     assert operator.post(f"{LIST}0/change/", {"name": "other"}).status_code == 403
     deletion = {"action": "delete_selected", "_selected_action": "0", "post": "yes"}
     operator.post(LIST, deletion)

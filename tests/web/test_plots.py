@@ -91,7 +91,7 @@ def test_coverage_shows_what_is_stored_and_what_was_ever_repaired(
 ) -> None:
     settings.FIBO_MAX_SN = 300
     for segment in (0, 2):
-        build.build(segment)
+        build.segment(segment)
     Segment.objects.filter(number=2).update(repaired=1)
     plot = plots.coverage(inventory.take())
     spans = [rows.find(segment).span for segment in (0, 2)]  # type: ignore[union-attr]

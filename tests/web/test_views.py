@@ -168,7 +168,7 @@ def test_the_probes_answer(shared_server: Server, target: str, word: bytes) -> N
 def test_a_short_warm_answer_takes_two_queries(
     data_dir: Path, client: Client, django_assert_num_queries: Queries
 ) -> None:
-    build.build(0)
+    build.segment(0)
     with django_assert_num_queries(2):
         response = client.get("/?sn=20")
         assert b"".join(response) == oracle.text(0, 20)
@@ -223,7 +223,7 @@ def test_a_store_that_fails_does_not_stop_an_answer(  # noqa: PLR0913, PLR0917
 def test_an_index_that_places_a_term_elsewhere_does_not_change_an_answer(
     data_dir: Path, client: Client
 ) -> None:
-    build.build(0)
+    build.segment(0)
     Term.objects.filter(n=19).update(position=7)
     response = client.get("/?sn=20")
     assert (response.status_code, b"".join(response)) == (200, oracle.text(0, 20))
@@ -233,7 +233,7 @@ def test_an_index_that_places_a_term_elsewhere_does_not_change_an_answer(
 def test_a_store_of_another_layout_is_not_ready(
     data_dir: Path, client: Client, settings: Settings, caplog: pytest.LogCaptureFixture
 ) -> None:
-    build.build(0)
+    build.segment(0)
     settings.FIBO_SEGMENT_BYTES = 8192
     response = client.get("/readyz")
     assert response.status_code == 503

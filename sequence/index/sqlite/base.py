@@ -18,7 +18,7 @@ from django.db.backends.sqlite3 import base, operations
 from django.db.utils import DatabaseErrorWrapper
 
 from sequence.index.sqlite.engine import SQLiteEngine, code
-from sequence.store.directory import SegmentDirectory
+from sequence.store.lock import exclusive
 
 
 class _Errors(DatabaseErrorWrapper):
@@ -115,7 +115,7 @@ class _File:
         with _creating, suppress(OSError):
             if self._path.exists():
                 return
-            with SegmentDirectory(self._path.parent).sole_builder(self._path.name):
+            with exclusive(Path(f"{self._path}.lock")):
                 if not self._path.exists():
                     self._remove_leftovers()
                     self._make()

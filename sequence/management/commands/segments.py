@@ -4,7 +4,7 @@ from typing import Any
 
 from sequence.management.base import StoreCommand
 from sequence.models import is_time
-from sequence.segments import build, inventory
+from sequence.segments import inventory, storage
 
 ROW = "{:>8}  {:>13}  {:>13}  {:>15}  {:>15}  {:>20}  {}"
 
@@ -22,7 +22,7 @@ class Command(StoreCommand):
         found = inventory.Inventory({}, [], [], 0, 0)
         # The rows first: what is stored in between has its file by then.
         rows, wrong = list(inventory.rows().order_by("number")), inventory.strays().count()
-        files = build.store().lengths()
+        files = storage.store().lengths()
         for row in rows:
             planned = inventory.planned(row)
             self.stdout.write(

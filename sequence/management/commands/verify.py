@@ -9,7 +9,7 @@ from sequence.index import engine
 from sequence.index.failures import Failures
 from sequence.management.base import StoreCommand
 from sequence.operations import verify
-from sequence.segments import build
+from sequence.segments import storage
 
 SHOWN = 5
 """How many foreign names are shown."""
@@ -63,8 +63,8 @@ class Command(StoreCommand):
         return len(findings)
 
     def _print_foreign(self) -> None:
-        if foreign := sorted(build.store().foreign()):
+        if foreign := sorted(storage.store().foreign()):
             shown = ", ".join(map(ascii, foreign[:SHOWN])) + (" …" if len(foreign) > SHOWN else "")
             self.stdout.write(
-                f"{len(foreign):,} other names in {build.store()} are left alone: {shown}."
+                f"{len(foreign):,} other names in {storage.store()} are left alone: {shown}."
             )
