@@ -2,6 +2,7 @@
 
 import json
 import sys
+from pathlib import Path
 
 from django.db import DatabaseError
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
@@ -16,7 +17,7 @@ from sequence.text.format import FORMATS, PLAIN
 from sequence.text.layout import MAX_N
 from sequence.text.representation import Representation
 from sequence.text.span import Span
-from sequence.web import metrics, openapi, pages
+from sequence.web import metrics, pages, term_facts
 from sequence.web.responses import (
     HTML,
     JSON,
@@ -29,8 +30,10 @@ from sequence.web.responses import (
     small,
     unkept,
 )
-from sequence.web.term_facts import describe
 
+OPENAPI = (Path(__file__).parent / "web" / "openapi.json").read_text()
+"""The service in the terms of OpenAPI 3.1 (https://spec.openapis.org/oas/v3.1.1). Read here, as
+there may be no descriptor for a file when it is asked for."""
 REVALIDATE = "public, no-cache"
 """For what is as the operator's settings have it."""
 ROBOTS = """\
@@ -82,7 +85,7 @@ def term(request: HttpRequest, n: str) -> HttpResponseBase:
     if kind == HTML:
         return page(request, pages.term(number, modulus))
     if kind == JSON:
-        return small(request, json.dumps(describe(number, modulus)), JSON, REVALIDATE)
+        return small(request, json.dumps(term_facts.of(number, modulus)), JSON, REVALIDATE)
     if modulus:
         return small(request, str(facts.residue(number, modulus)), PLAIN)
     if number >= conf.max_sn():
@@ -137,8 +140,10 @@ def usage(request: HttpRequest) -> str:
 
 @public
 def description(request: HttpRequest) -> HttpResponseBase:
-    """The service, as OpenAPI describes it."""
-    return small(request, json.dumps(openapi.document(conf.max_sn())), JSON, REVALIDATE)
+    """Return the OpenAPI document, with the one value that settings decide put in."""
+    document = json.loads(OPENAPI)
+    document["components"]["schemas"]["Count"]["maximum"] = conf.max_sn()
+    return small(request, json.dumps(document), JSON, REVALIDATE)
 
 
 @public

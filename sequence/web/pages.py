@@ -59,7 +59,7 @@ def front(root: str) -> str:
 
 def term(n: int, modulus: int | None) -> str:
     """The page of one term, with its digits where a client may ask for those."""
-    known = term_facts.describe(n, modulus)
+    known = term_facts.of(n, modulus)
     segment = conf.layout().segment_of(n)
     first = conf.layout().terms(segment).start
     return _page(
