@@ -1,4 +1,4 @@
-"""What must hold before anything starts."""
+"""Django's system check of the store, before anything starts."""
 
 from typing import Any
 

@@ -1,5 +1,6 @@
-"""What is done to every request: its answer is measured and gets the policy headers, and its Host
-is checked. What only the admin needs is done below the admin's address, and nowhere else.
+"""Middleware: every answer is measured and gets the policy headers, and every Host is checked.
+
+What only the admin needs is done below the admin's address, and nowhere else.
 """
 
 from collections.abc import Callable, Iterator
@@ -33,20 +34,20 @@ GetResponse = Callable[[HttpRequest], HttpResponseBase]
 
 
 class Measured:
-    """The answers with their metrics counted; outermost, to see what the other layers answer."""
+    """Counts and times answers; outermost, to see what the other layers answer."""
 
     def __init__(self, get_response: GetResponse) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
-        """The answer, which is counted now, or as it is streamed."""
+        """Return the answer, which is counted now, or as it is streamed."""
         asked_at = perf_counter()
         response = self.get_response(request)
         method = str(request.method)
         format = getattr(response, "format", metrics.NO_FORMAT)
         metrics.requests(method, response.status_code, format).inc()
         sent_bytes = metrics.sent_bytes(format)
-        # RFC 9110, section 6.4.1: these have no body, whatever Django holds for one.
+        # RFC 9110, section 6.4.1: these have no body, whatever Django has as one.
         bodiless = method == "HEAD" or response.status_code in (204, 304)
         if isinstance(response, FileResponse):
             return response  # gunicorn has the kernel send it
@@ -61,10 +62,10 @@ class Measured:
 
 
 def measured(pieces: Iterator[Piece], asked_at: float, sent_bytes: Counter) -> Iterator[Piece]:
-    """The pieces; those that the server comes back from have been sent, and of a span a part."""
+    """Yield the pieces; the server has sent a piece, or a part of a span, when it asks for more."""
     with (
         metrics.STREAMS_IN_PROGRESS.track_inprogress(),
-        # To be closed early raises GeneratorExit here.
+        # If it is closed early, GeneratorExit is raised here.
         metrics.STREAMS_ABORTED.count_exceptions(BaseException),
     ):
         piece = next(pieces, None)
@@ -82,25 +83,25 @@ def measured(pieces: Iterator[Piece], asked_at: float, sent_bytes: Counter) -> I
 
 
 class PolicyHeaders:
-    """Every answer with the headers that tell browsers what its page may do."""
+    """Adds the headers that tell browsers what a page may do."""
 
     def __init__(self, get_response: GetResponse) -> None:
         self.get_response = get_response
-        # As Django keeps them, which else checks and converts each of them for every answer.
+        # In Django's own form, so that it need not check and convert them for every answer.
         self.built = ResponseHeaders(settings.POLICY_HEADERS)._store
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
-        """The answer with these headers."""
+        """Return the answer with these headers."""
         response = self.get_response(request)
         response.headers._store.update(self.built)
         return response
 
 
 class CommonMiddleware(common.CommonMiddleware):
-    """Django's, which refuses a foreign Host; but not for addresses that machines ask by number.
+    """Django's, which refuses a foreign Host, except for probes and scrapes.
 
-    Kubernetes, Prometheus and load balancers name a host by its address. What these three answer
-    does not follow from Host, and is no secret.
+    Kubernetes, Prometheus and load balancers name a host by its IP address. What these three answer
+    does not depend on Host, and is no secret.
     """
 
     ANY_HOST = ("/livez", "/readyz", "/metrics")
@@ -108,7 +109,7 @@ class CommonMiddleware(common.CommonMiddleware):
 
     def __init__(self, get_response: GetResponse) -> None:
         super().__init__(get_response)
-        # Those that were found to be ours: to look at one takes as long as to find its view.
+        # A cache of valid ones: checking one takes as long as finding a view.
         self.ours: set[str | None] = set()
 
     def process_request(self, request: HttpRequest) -> HttpResponsePermanentRedirect | None:
@@ -123,14 +124,14 @@ class CommonMiddleware(common.CommonMiddleware):
 
 
 class Shortcut:
-    """The text and the terms, answered without the layers below this one and without resolving
-    their address: most requests are for these, and they need nothing of it."""
+    """Answers the text and the terms without the layers below and without resolving the address:
+    most requests are for these, and they need none of it."""
 
     def __init__(self, get_response: GetResponse) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
-        """The answer of the view that sequence/urls.py has for the address."""
+        """Return the answer of the view that sequence/urls.py has for the address."""
         path = request.path_info
         if path == "/":
             return views.text(request)
@@ -140,14 +141,14 @@ class Shortcut:
 
 
 class BelowAdmin(MiddlewareMixin):
-    """Middleware of requests below the admin's address; all others pass it by.
+    """Middleware for the admin's addresses alone.
 
-    To look for a session and an account costs more than a short answer, and a public answer that
-    depended on a cookie could not be kept by caches.
+    Looking for a session and an account costs more than a short answer, and caches could not keep a
+    public answer that depends on a cookie.
     """
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
-        """The answer."""
+        """Return the answer."""
         if request.path_info.startswith(ADMIN):
             return super().__call__(request)  # type: ignore[return-value]
         return self.get_response(request)  # type: ignore[return-value]

@@ -2,6 +2,7 @@
 
 import json
 import sys
+from pathlib import Path
 
 from django.db import DatabaseError
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
@@ -16,23 +17,15 @@ from sequence.text.format import FORMATS, PLAIN
 from sequence.text.layout import MAX_N
 from sequence.text.representation import Representation
 from sequence.text.span import Span
-from sequence.web import metrics, openapi, pages
-from sequence.web.responses import (
-    HTML,
-    JSON,
-    PAGE,
-    preferred,
-    public,
-    refusal,
-    refused,
-    represent,
-    small,
-    unkept,
-)
-from sequence.web.term_facts import describe
+from sequence.web import metrics, pages, term_facts
+from sequence.web.refusals import HTML, JSON, PAGE, refuse, refuse_for, uncached
+from sequence.web.responses import preferred, public, represent, small
 
+OPENAPI = (Path(__file__).parent / "web" / "openapi.json").read_text()
+"""The service in the terms of OpenAPI 3.1 (https://spec.openapis.org/oas/v3.1.1). Read here, as
+there may be no descriptor for a file when it is asked for."""
 REVALIDATE = "public, no-cache"
-"""For what is as the operator's settings have it."""
+"""For what depends on the operator's settings."""
 ROBOTS = """\
 User-agent: *
 Disallow: /?sn=
@@ -41,21 +34,21 @@ Disallow: /plots?sn=
 Disallow: /admin/
 Disallow: /metrics
 """
-"""Pages link to one another through 10^18 terms, and their bytes have no end for a crawler."""
+"""What crawlers may not ask for (RFC 9309): pages link to one another through 10^18 terms."""
 
 
 def asked(request: HttpRequest, *known: str) -> dict[str, str]:
-    """The parameters of the request's query."""
+    """Return the parameters of the request's query."""
     return query.parse(request.META.get("QUERY_STRING", ""), known)
 
 
 @public
 def text(request: HttpRequest) -> HttpResponseBase:
-    """The terms of a window, in a format."""
+    """Return the terms of a window, in a format."""
     if not request.META.get("QUERY_STRING"):
         if preferred(request, {}) == HTML:
             return page(request, pages.front(request.build_absolute_uri("/")))
-        return refusal(request, 400, usage(request), parameter="sn", maximum=conf.max_sn())
+        return refuse(request, 400, usage(request), parameter="sn", maximum=conf.max_sn())
     parameters = asked(request, "sn", "start", "format")
     name = query.choice("format", parameters, FORMATS, default="text")
     terms = query.window(parameters, conf.max_sn())
@@ -70,7 +63,7 @@ def text(request: HttpRequest) -> HttpResponseBase:
 
 @public
 def term(request: HttpRequest, n: str) -> HttpResponseBase:
-    """The digits of one term; or, as a page, in JSON or with `mod`, what is known of it."""
+    """Return the digits of one term; or, as a page, in JSON or with `mod`, facts about it."""
     parameters = asked(request, "format", "mod")
     kind = preferred(request, parameters)
     number = query.whole_number("n", n, MAX_N)
@@ -82,7 +75,7 @@ def term(request: HttpRequest, n: str) -> HttpResponseBase:
     if kind == HTML:
         return page(request, pages.term(number, modulus))
     if kind == JSON:
-        return small(request, json.dumps(describe(number, modulus)), JSON, REVALIDATE)
+        return small(request, json.dumps(term_facts.of(number, modulus)), JSON, REVALIDATE)
     if modulus:
         return small(request, str(facts.residue(number, modulus)), PLAIN)
     if number >= conf.max_sn():
@@ -96,7 +89,7 @@ def term(request: HttpRequest, n: str) -> HttpResponseBase:
 
 @public
 def terms_of_value(request: HttpRequest) -> HttpResponseBase:
-    """Which terms have the value."""
+    """Return which terms have the value."""
     parameters = asked(request, "value", "format")
     kind = preferred(request, parameters)
     value = query.plain_digits("value", parameters.get("value"))
@@ -112,22 +105,22 @@ def terms_of_value(request: HttpRequest) -> HttpResponseBase:
 
 @public
 def plots(request: HttpRequest) -> HttpResponseBase:
-    """The plots of the first terms and of the store, as a page for everybody."""
+    """Return the page of the plots of the first terms and of the store."""
     count = asked(request, "sn").get("sn", str(max(conf.max_sn(), 1)))
     return page(request, pages.plots(query.whole_number("sn", count, MAX_N, least=1)))
 
 
 def page(request: HttpRequest, html: str, status: int = 200) -> HttpResponseBase:
-    """The response of a page."""
+    """Return the response of a page."""
     if status == 200:
         return small(request, html, PAGE, REVALIDATE)
-    response = unkept(status, html, PAGE)
+    response = uncached(status, html, PAGE)
     response.headers["Vary"] = "Accept"
     return response
 
 
 def usage(request: HttpRequest) -> str:
-    """What to ask for, in one line."""
+    """Return what to ask for, in one line."""
     address = request.build_absolute_uri("/?sn=20")
     return (
         f"Usage: {address} gives the first 20 Fibonacci numbers; "
@@ -137,46 +130,48 @@ def usage(request: HttpRequest) -> str:
 
 @public
 def description(request: HttpRequest) -> HttpResponseBase:
-    """The service, as OpenAPI describes it."""
-    return small(request, json.dumps(openapi.document(conf.max_sn())), JSON, REVALIDATE)
+    """Return the OpenAPI document, with the one value that settings decide put in."""
+    document = json.loads(OPENAPI)
+    document["components"]["schemas"]["Count"]["maximum"] = conf.max_sn()
+    return small(request, json.dumps(document), JSON, REVALIDATE)
 
 
 @public
 def robots(request: HttpRequest) -> HttpResponseBase:
-    """What crawlers may ask for: the front page, the plots and the description (RFC 9309)."""
+    """Return what crawlers may ask for: the front page, the plots and the description."""
     return small(request, ROBOTS.strip(), PLAIN, REVALIDATE)
 
 
 @public
 def metrics_page(request: HttpRequest) -> HttpResponseBase:
-    """What Prometheus scrapes."""
+    """Return what Prometheus scrapes."""
     page, content_type = metrics.exposition()
     return HttpResponse(page, headers={"Content-Type": content_type, "Cache-Control": "no-store"})
 
 
 @public
 def livez(request: HttpRequest) -> HttpResponseBase:
-    """Whether the process answers."""
-    return unkept(200, "alive")
+    """Return whether the process answers."""
+    return uncached(200, "alive")
 
 
 @public
 def readyz(request: HttpRequest) -> HttpResponseBase:
-    """Whether the store and its index can be read, and have to do with each other.
+    """Return whether the store and its index can be read, and belong together.
 
-    Some files that are missing are rebuilt as they are asked for, so a balancer must go on asking.
-    If all of them are missing, the disk is not mounted, or is not the index's.
+    If some files are missing, they are rebuilt as they are asked for, so a balancer must go on
+    asking. If all of them are missing, the disk is not mounted, or is another index's.
     """
     found = inventory.take()
     if not found.missing:
-        return unkept(200, "ready")
+        return uncached(200, "ready")
     lost = (
         f"The index has {len(found.stored) + len(found.missing):,} segments; the files of "
         f"{len(found.missing):,} are missing or have another length"
     )
     if found.stored:
-        return unkept(200, f"ready. {lost}; `manage.py verify --repair` rebuilds them.")
-    return unkept(
+        return uncached(200, f"ready. {lost}; `manage.py verify --repair` rebuilds them.")
+    return uncached(
         503,
         f"not ready. {lost}: see that {conf.segments_dir().name} is mounted and is the index's; "
         "then `manage.py verify --repair` rebuilds them.",
@@ -184,28 +179,28 @@ def readyz(request: HttpRequest) -> HttpResponseBase:
 
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
-    """What Django itself refuses, such as a foreign Host."""
-    return refusal(request, 400, f"The request was refused: {type(exception).__name__}.")
+    """Respond to what Django itself refuses, such as a foreign Host."""
+    return refuse(request, 400, f"The request was refused: {type(exception).__name__}.")
 
 
 def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
-    """An address that there is not."""
-    return refusal(request, 404, "There is nothing at this address; see / for what there is.")
+    """Respond to an unknown address."""
+    return refuse(request, 404, "There is nothing at this address; see / for what there is.")
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
-    """What no view has answered: a fault of the store or the accounts, or the program's own."""
+    """Respond to an error that no view has caught: of the store, the accounts or the program."""
     error = sys.exception()
     if isinstance(error, FiboError | OSError | DatabaseError):
-        response = refused(request, error)
+        response = refuse_for(request, error)
         # Django would log it again, as a traceback.
         response._has_been_logged = True  # type: ignore[attr-defined]
         return response
-    return refusal(request, 500, "The server made an error; it has been logged.")
+    return refuse(request, 500, "The server made an error; it has been logged.")
 
 
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
-    """Refuse a form of the admin that came without its cookie, and say what it takes."""
+    """Refuse a form of the admin that came without its cookie, and say what to do."""
     if request.is_secure():
         sentence = "The browser did not send this form's cookie; reload the form and try again."
     else:
@@ -213,4 +208,4 @@ def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
             "The admin's cookies are sent over HTTPS or to localhost only; use one of them. "
             "A proxy that ends TLS must be named in FORWARDED_ALLOW_IPS (docs/operations.md)."
         )
-    return refusal(request, 403, sentence)
+    return refuse(request, 403, sentence)

@@ -1,8 +1,8 @@
-"""The admin's login page, which slows attempts down after some failed.
+"""The admin's login page, with *throttling*: after some failed attempts the next ones must wait.
 
-Attempts are counted by account and client; those of a client that was logged in before apart from
-all others, so that no stranger locks its operator out (OWASP's *device cookies*). In the memory of
-each process. No thread waits: who is too early is told to come back.
+Attempts are counted by account and client, in the memory of each process. A client that was logged
+in before has a count of its own, so that no stranger locks its operator out (OWASP's *device
+cookies*). No thread waits: an early attempt is refused, with the time to come back.
 """
 
 import secrets
@@ -22,27 +22,27 @@ from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 
 FREE_ATTEMPTS = 5
-"""After so many an attempt must wait: for a second, and after each further one twice as long."""
+"""After so many the next one must wait a second, and twice as long after each further one."""
 MAX_WAIT_S = 300
 FORGET_AFTER_S = 3600
 MAX_CLIENTS = 10_000
-"""How many are counted at once, so that nobody can fill the memory: those of late."""
+"""How many are counted at once, the latest ones: so nobody can fill the memory."""
 
 DEVICE_COOKIE = "device"
 DEVICE_AGE_S = 90 * 24 * 3600
 
 
 class Throttle:
-    """Counts attempts of clients, each by a key."""
+    """Counts attempts by the client's key."""
 
     def __init__(self) -> None:
         self._lock = Lock()
         self._counts: OrderedDict[bytes, tuple[int, float]] = OrderedDict()
 
     def begin(self, key: bytes) -> int:
-        """Count an attempt and return 0, or return in how many seconds one may be made.
+        """Count an attempt and return 0, or return in how many seconds the next one may be made.
 
-        It counts as failed until `forget` is called: of many at once none is for free.
+        It counts as failed until `forget` is called: many at once gain nothing.
         """
         now = monotonic()
         with self._lock:
@@ -52,7 +52,7 @@ class Throttle:
             early = now < resume_at
             if not early:
                 failed += 1
-                # Doubled ten times at most, as floats end.
+                # Doubled ten times at most: powers of 2 overflow.
                 wait_s = min(2.0 ** min(failed - FREE_ATTEMPTS, 10), MAX_WAIT_S)
                 resume_at = now + (wait_s if failed >= FREE_ATTEMPTS else 0)
             self._counts[key] = failed, resume_at
@@ -70,13 +70,13 @@ throttle = Throttle()
 
 
 class LoginForm(AdminAuthenticationForm):
-    """Django's, but that it refuses attempts which come too early."""
+    """Django's form, which also refuses attempts that come too early."""
 
     wait_s = 0
-    """In how many seconds the next attempt may be made, if this one came too early."""
+    """In how many seconds the next attempt may be made; 0 unless this one came too early."""
 
     def clean(self) -> dict[str, Any]:
-        """Check the password, unless too many before were wrong."""
+        """Check the password, unless the attempt comes too early."""
         key = _key(self.request, self.cleaned_data.get("username", ""))
         self.wait_s = throttle.begin(key)
         if self.wait_s:
@@ -93,7 +93,7 @@ admin.site.login_form = LoginForm
 
 
 def login(request: HttpRequest) -> HttpResponse:
-    """The login page; 429 for an attempt that comes too early (RFC 6585, section 4)."""
+    """Return the login page; 429 for an attempt that comes too early (RFC 6585, section 4)."""
     response = admin.site.login(request)
     form = (getattr(response, "context_data", None) or {}).get("form")
     if form is not None and form.wait_s:
@@ -114,23 +114,23 @@ def login(request: HttpRequest) -> HttpResponse:
 
 
 def _key(request: HttpRequest | None, username: str) -> bytes:
-    """Return whose attempts are counted together: a device's, or an account's from an address."""
-    if request is None:  # by Django's type, not from a view
+    """Return what is counted together: attempts of a device, or at an account from an address."""
+    if request is None:  # by Django's type; a view always has one
         return b""
     device = request.get_signed_cookie(
         DEVICE_COOKIE, default=None, salt=_salt(username), max_age=DEVICE_AGE_S
     )
-    # Names may be long, and digests are not.
+    # Digests, as names may be long.
     return sha256(repr(device or (username, _address(request))).encode()).digest()
 
 
 def _salt(username: str) -> str:
-    """Return what makes a cookie good for this account only."""
+    """Return the salt of a cookie that is valid for this account only."""
     return f"{__name__}:{username}"
 
 
 def _address(request: HttpRequest) -> str:
-    """Return the client's address, told by a trusted proxy; of IPv6 what one customer has."""
+    """Return the client's network, as a trusted proxy says: one address, or of IPv6 a /64."""
     address = request.META.get("REMOTE_ADDR", "")
     if _is_trusted(address):
         address = request.headers.get("X-Forwarded-For", address).rpartition(",")[2].strip()
@@ -141,7 +141,7 @@ def _address(request: HttpRequest) -> str:
 
 
 def _is_trusted(peer: str) -> bool:
-    """Return whether it is a proxy of ours; one on a socket in the file system has no address."""
+    """Whether it is a proxy of ours; one on a socket in the file system has no address."""
     trusted = settings.FORWARDED_ALLOW_IPS
     if not peer or "*" in trusted:
         return True

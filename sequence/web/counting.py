@@ -1,8 +1,8 @@
-"""Numbers that gunicorn's processes count together, in memory that they share since the fork.
+"""Numbers that gunicorn's processes add up, in memory that they have shared since the fork.
 
 Each process adds in a place of its own; the number is the sum. Anonymous memory has no file:
-nothing is left behind, and there is no file system that could be full. A process that writes to a
-mapped file on one that is full is killed (SIGBUS).
+nothing is left behind, and no file system can be full, on which a process that writes to a mapped
+file is killed (SIGBUS).
 """
 
 from mmap import PAGESIZE, mmap
@@ -10,7 +10,7 @@ from threading import Lock
 from typing import Any
 
 MAX_PLACES = 2048
-"""As many as workers at once, of both generations while they are reloaded. More would share one."""
+"""More workers than there are at once, even while they are reloaded; any more would share one."""
 
 _used = memoryview(mmap(-1, PAGESIZE)).cast("q")
 _used[0] = 1
@@ -19,7 +19,7 @@ _gauges: list["SharedValue"] = []
 
 
 class SharedValue:
-    """A number, as prometheus_client has them: to be made before the fork."""
+    """A number with the interface of prometheus_client's values. Create it before the fork."""
 
     _multiprocess = False
 
@@ -39,25 +39,25 @@ class SharedValue:
         self._places[_place] = value
 
     def get(self) -> float:
-        """The number, over all processes."""
+        """Return the number, over all processes."""
         return sum(self._places[: _used[0]])
 
     def set_exemplar(self, exemplar: object) -> None:
-        """Nothing: exemplars are not used here."""
+        """Do nothing: exemplars are not used here."""
 
     def get_exemplar(self) -> None:
-        """None: exemplars are not used here."""
+        """Return None: exemplars are not used here."""
 
 
 def free_place(taken: set[int]) -> int:
-    """Return the first place that no process has; for the parent, before the fork."""
+    """Return the first place that no process has. Call it in the parent, before the fork."""
     place = next(n for n in range(1, MAX_PLACES) if n not in taken or n == MAX_PLACES - 1)
     _used[0] = max(_used[0], place + 1)
     return place
 
 
 def take_place(place: int) -> None:
-    """Count from now on in this place, after the process that had it before."""
+    """Count in this place from now on, as the successor of the process that had it."""
     global _place  # noqa: PLW0603
     _place = place
     leave_place(place)

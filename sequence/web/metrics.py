@@ -1,4 +1,4 @@
-"""What the service counts and times, over all of gunicorn's processes, as Prometheus reads it."""
+"""The metrics for Prometheus: counts and times over all of gunicorn's processes."""
 
 import logging
 import platform
@@ -30,9 +30,9 @@ from sequence.web.counting import SharedValue
 log = logging.getLogger(__name__)
 
 NO_FORMAT = "none"
-"""The format of what is no representation of terms."""
+"""The format of an answer that is no representation of terms."""
 OTHER = "other"
-"""The method, or the code, that none of the following is."""
+"""Any other method or code than the following."""
 METHODS = ("GET", "HEAD", "OPTIONS")
 CODES = (
     *(200, 204, 206, 301, 302, 304),
@@ -40,11 +40,11 @@ CODES = (
     *(500, 503),
 )
 
-# For all metrics that are made from here on.
+# Before any metric is created.
 values.ValueClass = SharedValue
 disable_created_metrics()  # type: ignore[no-untyped-call]
 
-# Not the library's own registry, to which it adds what is known of one process only.
+# The library adds to its own registry what it knows of one process only.
 COUNTED = CollectorRegistry()
 
 REQUESTS = Counter(
@@ -79,14 +79,14 @@ STREAMS_ABORTED = Counter(
 SEGMENTS_BUILT = Counter(
     "fibo_segments_built", "Segments that were built and stored.", registry=COUNTED
 )
-STORE_HEALED = Counter(
+STORE_REPAIRED = Counter(
     "fibo_store_healed",
-    "Stretches of stored bytes that were wrong or gone, and were made again for an answer.",
+    "Stretches of stored bytes that were wrong or gone, and were recomputed for an answer.",
     registry=COUNTED,
 )
 
-# All series are there before the processes fork: they share these. Never what a client invents. And
-# a series that begins at 0 shows its first growth as such.
+# All series exist before the processes fork, which share them: a client can add none, and one that
+# begins at 0 shows its first growth.
 _SENT_BYTES = {format: SENT_BYTES.labels(format) for format in (*FORMATS, NO_FORMAT)}
 _REQUESTS = {
     labels: REQUESTS.labels(*labels)
@@ -98,29 +98,29 @@ _REQUESTS = {
 
 
 def requests(method: str, code: int, format: str) -> Counter:
-    """The counter of the requests that were answered so."""
+    """Return the counter of the requests that were answered so."""
     method = method if method in METHODS else OTHER
     return _REQUESTS.get((method, code, format)) or _REQUESTS[method, OTHER, NO_FORMAT]
 
 
 def sent_bytes(format: str) -> Counter:
-    """The counter of the bytes that were sent in the format."""
+    """Return the counter of the bytes that were sent in the format."""
     return _SENT_BYTES[format]
 
 
 def exposition() -> tuple[bytes, str]:
-    """The page that Prometheus scrapes, and its content type."""
+    """Return the page that Prometheus scrapes, and its content type."""
     registry = CollectorRegistry()
     registry.register(COUNTED)
-    registry.register(_Found())
+    registry.register(_NotCounted())
     return generate_latest(registry), CONTENT_TYPE_PLAIN_0_0_4
 
 
-class _Found:
-    """What is looked up for each page and not counted: the program and the store."""
+class _NotCounted:
+    """What is looked up for each page: the program and the store."""
 
     def collect(self) -> Iterator[Metric]:
-        """What Prometheus' library asks for."""
+        """Yield the metrics, as the library asks for them."""
         program = {
             "version": __version__,
             "layout_version": str(LAYOUT_VERSION),
@@ -130,7 +130,7 @@ class _Found:
         try:
             totals = inventory.take().totals()
         except (FiboError, OSError, DatabaseError) as error:
-            # If the store or the index fails, the other metrics are wanted most.
+            # That is when the other metrics are needed most.
             if acquire("totals"):
                 why = said(error) if isinstance(error, DatabaseError) else error
                 log.error("The totals of the store cannot be read: %s", why)

@@ -1,4 +1,4 @@
-"""The pages for people, as HTML: what each of them shows."""
+"""The HTML pages: what each of them shows."""
 
 from pathlib import Path
 from typing import Any
@@ -13,15 +13,15 @@ from sequence.text import facts, layout
 from sequence.text.format import FORMATS
 from sequence.text.representation import Representation
 from sequence.text.span import Span
-from sequence.web import plots as figures
+from sequence.web import plots as plotted
 from sequence.web import term_facts
 
 TEMPLATES = Path(__file__).parent.parent / "templates"
 
 FIRST_TERMS = 31
-"""What the front page shows at once."""
+"""How many terms the front page shows."""
 EXAMPLE_SN = 1000
-"""How many terms its form asks for until it is told."""
+"""How many terms its form asks for by default."""
 
 GROUP_DIGITS = 10
 MAX_SHOWN_DIGITS = 25_000
@@ -30,13 +30,13 @@ SHORT_DIGITS = 24
 """Longer terms are abbreviated in their identity, to END_DIGITS from each end."""
 END_DIGITS = 10
 IDENTITY = (("F(n − 2)", 2), ("+ F(n − 1)", 1), ("= F(n)", 0))
-"""How it is written, and of which terms before n."""
+"""Its parts, and how far before n their terms are."""
 
 
 def load() -> None:
     """Load all templates, and what rendering needs.
 
-    Django loads each when it is first asked for, when there may be no descriptor left for its file.
+    Django loads each at its first use, when there may be no descriptor left for its file.
     """
     for path in TEMPLATES.glob("sequence/*.html"):
         get_template(str(path.relative_to(TEMPLATES)))
@@ -44,7 +44,7 @@ def load() -> None:
 
 
 def front(root: str) -> str:
-    """The front page of the service whose address this is."""
+    """Return the front page of the service that has this address."""
     sn = min(EXAMPLE_SN, conf.max_sn())
     return _page(
         "front",
@@ -58,8 +58,8 @@ def front(root: str) -> str:
 
 
 def term(n: int, modulus: int | None) -> str:
-    """The page of one term, with its digits where a client may ask for those."""
-    known = term_facts.describe(n, modulus)
+    """Return the page of one term, with its digits if a client may ask for those."""
+    known = term_facts.of(n, modulus)
     segment = conf.layout().segment_of(n)
     first = conf.layout().terms(segment).start
     return _page(
@@ -75,25 +75,25 @@ def term(n: int, modulus: int | None) -> str:
 
 
 def value(digits: str, found: list[int]) -> str:
-    """The page that says which terms have these digits, or between which two they would be."""
+    """Return the page of the terms that have these digits, or of the two that they lie between."""
     before = None if found else facts.last_below(digits)
     return _page("value", digits=_shown(digits), found=found, before=before)
 
 
 def plots(count: int) -> str:
-    """The page of the plots, of as many terms."""
+    """Return the page of the plots of so many terms."""
     return _page(
         "plots",
         count=count,
-        digits=figures.digits(count),
-        text_bytes=figures.text_bytes(count),
-        leading=figures.leading(count),
-        coverage=figures.coverage(inventory.take()),
+        digits=plotted.digits(count),
+        text_bytes=plotted.text_bytes(count),
+        leading=plotted.leading(count),
+        coverage=plotted.coverage(inventory.take()),
     )
 
 
 def refusal(title: str, sentence: str) -> str:
-    """The page of an error."""
+    """Return the page of an error."""
     return _page("refusal", title=title, sentence=sentence)
 
 
@@ -103,7 +103,7 @@ def _page(name: str, **context: Any) -> str:
 
 
 def _shown(digits: str) -> list[list[str]]:
-    """The digits in groups, all in one part, or those from each end in two."""
+    """Return the digits in groups: all in one part, or those from each end in two."""
     half = MAX_SHOWN_DIGITS // 2
     parts = [digits] if len(digits) <= MAX_SHOWN_DIGITS else [digits[:half], digits[-half:]]
     return [

@@ -1,23 +1,112 @@
-"""The plots of the sequence and of the store, from their figures."""
+"""The plots of the sequence and of the store, in units of a drawing to the right and up."""
 
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from math import log10
+from typing import NamedTuple
 
 from sequence import conf
 from sequence.segments.inventory import Inventory, bytes_of, runs
 from sequence.text import layout
 from sequence.text.leading import leading_digits
-from sequence.web.drawing import HEIGHT, WIDTH, Bar, Plot, Scale, Tick
+
+# About as wide as a phone, so that labels can be read there too.
+WIDTH, HEIGHT = 270, 170
+MAX_TICKS = 5
+
+_SUPERSCRIPTS = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
+
+Point = tuple[float, float]
+"""To the right and up."""
 
 POINTS = 100
-"""Of a line: more would fall together."""
+"""Of a line: more would coincide."""
 ROW_HEIGHT, STRIP_HEIGHT = 24, 18
 MIN_WIDTH = 2
-"""Stored segments that are less wide are drawn together with those after them."""
+"""Narrower segments are drawn as one with those after them."""
+
+
+class Tick(NamedTuple):
+    """A label at its place on an axis."""
+
+    place: float
+    label: str
+
+
+class Bar(NamedTuple):
+    """A rectangle, by its lower left corner."""
+
+    x: float
+    y: float
+    width: float
+    height: float
+
+    @property
+    def top(self) -> float:
+        """Return its upper end."""
+        return self.y + self.height
+
+
+@dataclass(frozen=True)
+class Plot:
+    """What is drawn, and the same figures as a table."""
+
+    name: str
+    summary: str
+    """What there is to see, for readers who do not see it."""
+    columns: tuple[str, ...]
+    rows: list[tuple[str, ...]]
+    x_label: str
+    y_label: str
+    x_ticks: list[Tick]
+    y_ticks: list[Tick]
+    line: tuple[Point, ...] = ()
+    points: tuple[Point, ...] = ()
+    bars: tuple[Bar, ...] = ()
+    height: int = HEIGHT
+    width: int = WIDTH
+
+
+@dataclass(frozen=True)
+class Scale:
+    """An axis from 0 to `most`, of a length in units of the drawing."""
+
+    most: int
+    length: int
+
+    def place(self, value: float) -> float:
+        """Return the place of the value."""
+        return round(self.length * value / self.most, 1)
+
+    def label(self, what: str) -> str:
+        """Return what is measured, and the unit of the ticks."""
+        power = str(self._exponent).translate(_SUPERSCRIPTS)
+        return f"{what}, in 10{power}" if self._exponent else what
+
+    @property
+    def values(self) -> range:
+        """Return the round values that have ticks."""
+        steps = (digit * 10**power for power in range(len(str(self.most))) for digit in (1, 2, 5))
+        step = next(step for step in steps if self.most // step <= MAX_TICKS)
+        return range(0, self.most + 1, step)
+
+    @property
+    def ticks(self) -> list[Tick]:
+        """Return a tick at each of those."""
+        unit = 10**self._exponent
+        return [
+            Tick(self.place(value), f"{value / unit:g}" if unit > 1 else f"{value:,}")
+            for value in self.values
+        ]
+
+    @property
+    def _exponent(self) -> int:
+        """Return the exponent of the unit: 0, or from a million on 6, 9 …"""
+        return (len(str(self.most)) - 1) // 3 * 3 if self.most >= 10**6 else 0
 
 
 def digits(count: int) -> Plot:
-    """How many digits F(n) has, for n up to the count."""
+    """Return the plot of how many digits F(n) has, for n up to the count."""
     return _line(
         "digits",
         f"A straight line, from 1 digit at n = 0 to {layout.digit_count(count):,} digits "
@@ -29,7 +118,7 @@ def digits(count: int) -> Plot:
 
 
 def text_bytes(count: int) -> Plot:
-    """How many bytes the text of N terms has, for N up to the count."""
+    """Return the plot of how many bytes the text of N terms has, for N up to the count."""
     return _line(
         "bytes",
         f"A parabola, from 0 bytes for no terms to {layout.offset(count):,} bytes "
@@ -41,7 +130,7 @@ def text_bytes(count: int) -> Plot:
 
 
 def leading(count: int) -> Plot:
-    """Which digits the first terms begin with, beside Benford's law."""
+    """Return the plot of which digits the first terms begin with, next to Benford's law."""
     counts = leading_digits(count)
     shares = [100 * found / max(sum(counts), 1) for found in counts]
     expected = [100 * log10(1 + 1 / digit) for digit in range(1, 10)]
@@ -72,7 +161,7 @@ def leading(count: int) -> Plot:
 
 
 def coverage(found: Inventory) -> Plot:
-    """Which segments are stored of the text that can be asked for, and which were ever repaired."""
+    """Return the plot of the segments that are stored, and of those that were ever repaired."""
     last = conf.layout().segment_of(max(conf.max_sn() - 1, 0))
     across = Scale(conf.layout().planned(last).span.stop, WIDTH)
     strips = {
@@ -104,14 +193,14 @@ def coverage(found: Inventory) -> Plot:
 
 
 def _totals(name: str, numbers: list[int], text_bytes: int) -> tuple[str, ...]:
-    """A strip's row in the table, of so many bytes of the text."""
+    """Return a strip's row in the table, of so many bytes of the text."""
     length_bytes = sum(bytes_of(run).length for run in runs(numbers))
     share = f"{100 * length_bytes / text_bytes if text_bytes else 0:.1f}"
     return name, f"{len(numbers):,}", share, f"{length_bytes:,}"
 
 
 def _strip(across: Scale, numbers: list[int], bottom: int) -> Iterator[Bar]:
-    """The bars of a strip, each wide enough to be seen: neighbours are drawn together for that."""
+    """Yield the bars of a strip, each wide enough to be seen: neighbours are drawn as one."""
     least_bytes = across.most * MIN_WIDTH // across.length
     together = max(-(-least_bytes // conf.layout().segment_bytes), 1)
     for run in runs(numbers, together):
@@ -127,7 +216,7 @@ def _line(
     count: int,
     figure: Callable[[int], int],
 ) -> Plot:
-    """The figure at each number up to the count."""
+    """Return the plot of a figure at each number up to the count."""
     across, up = Scale(count, WIDTH), Scale(figure(count), HEIGHT)
     numbers = sorted({count * part // POINTS for part in range(POINTS + 1)})
     return Plot(

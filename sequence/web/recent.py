@@ -1,4 +1,4 @@
-"""Answers from memory what was answered a moment ago and can never change (RFC 9111)."""
+"""A cache of recent answers that are short and can never change (RFC 9111)."""
 
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator
@@ -12,27 +12,26 @@ from sequence.web import metrics
 
 MAX_BYTES = 32 * 1024
 MAX_ANSWERS = 256
-"""How long a body may be, and how many are kept: 8 MiB at most, and a term is among them. They are
-kept when they are asked for again: most that are not are windows that nobody asks for again."""
+"""How long a body may be, and how many are cached: 8 MiB at most, and a term is among them. An
+answer is cached when it is asked for again: most windows never are."""
 MAX_KEY_CHARS = 1024
-"""How long what an answer depends on may be: as short as what clients send who mean well."""
+"""How long the key of an answer may be: well-meaning clients send shorter ones."""
 
 _VARIES = {"Accept", "Accept-Encoding"}
 _NARROWING = {
     *("HTTP_RANGE", "HTTP_IF_RANGE", "HTTP_IF_MATCH", "HTTP_IF_NONE_MATCH"),
     *("HTTP_IF_MODIFIED_SINCE", "HTTP_IF_UNMODIFIED_SINCE"),
 }
-"""The headers that ask for a part, or for something under a condition."""
-_ASKED = (
+"""The headers that ask for a part, or under a condition."""
+_KEY = (
     *("REQUEST_METHOD", "SERVER_PROTOCOL", "HTTP_HOST", "PATH_INFO", "QUERY_STRING"),
     *("HTTP_ACCEPT", "HTTP_ACCEPT_ENCODING"),
 )
-"""What an answer depends on that never changes: its address, and the headers that Vary names
-(section 4.1)."""
+"""The key of an answer: its address, and the headers that Vary names (section 4.1)."""
 
 
 class Recent(NamedTuple):
-    """An answer that may be given again."""
+    """A cached answer."""
 
     status: str
     headers: list[tuple[str, str]]
@@ -41,23 +40,23 @@ class Recent(NamedTuple):
 
 
 class RecentAnswers:
-    """A WSGI application before which many get the same: most ask for the beginning."""
+    """A cache in front of a WSGI application: most clients ask for the beginning."""
 
     def __init__(self, application: WSGIApplication) -> None:
         self._application = application
-        self._kept: OrderedDict[tuple[str, ...], Recent] = OrderedDict()
+        self._cached: OrderedDict[tuple[str, ...], Recent] = OrderedDict()
         self._asked: OrderedDict[tuple[str, ...], None] = OrderedDict()
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        """The answer of the application, or the same again."""
+        """Return the answer from the cache or of the application."""
         asked_at = perf_counter()
-        # Ranges and conditions ask for less, and HEAD for nothing: all of them cost little.
+        # Ranges, conditions and HEAD ask for less: all of them cost little.
         if environ["REQUEST_METHOD"] != "GET" or not _NARROWING.isdisjoint(environ):
             return self._application(environ, start_response)
-        asked = tuple(environ.get(name, "") for name in _ASKED)
+        asked = tuple(environ.get(name, "") for name in _KEY)
         if sum(map(len, asked)) > MAX_KEY_CHARS:
             return self._application(environ, start_response)
-        if recent := self._kept.get(asked):
+        if recent := self._cached.get(asked):
             start_response(recent.status, list(recent.headers))
             metrics.requests("GET", 200, recent.format).inc()
             metrics.sent_bytes(recent.format).inc(len(recent.body))
@@ -82,16 +81,16 @@ class RecentAnswers:
             return response  # type: ignore[no-any-return]
         format = getattr(response, "format", metrics.NO_FORMAT)
         status, headers = told
-        return self._keeping(asked, Recent(status, headers, b"", format), response)
+        return self._caching(asked, Recent(status, headers, b"", format), response)
 
-    def _keeping(self, asked: tuple[str, ...], recent: Recent, response: Any) -> Iterator[bytes]:
-        """The chunks of the response, which is kept when the last one is taken."""
+    def _caching(self, asked: tuple[str, ...], recent: Recent, response: Any) -> Iterator[bytes]:
+        """Yield the chunks of the response, and cache it after the last one."""
         body = bytearray()
         with closing(response):
             for chunk in response:
                 body += chunk
                 yield chunk
-        _add(self._kept, asked, recent._replace(body=bytes(body)))
+        _add(self._cached, asked, recent._replace(body=bytes(body)))
 
 
 def _add(found: "OrderedDict[tuple[str, ...], Any]", asked: tuple[str, ...], value: object) -> None:
@@ -101,7 +100,7 @@ def _add(found: "OrderedDict[tuple[str, ...], Any]", asked: tuple[str, ...], val
 
 
 def _never_changes(status: str, headers: list[tuple[str, str]]) -> bool:
-    """Whether the answer is short, and the same whenever the same is asked for."""
+    """Whether the answer is short, and the same for each request with the same key."""
     found = dict(headers)
     return (
         status.startswith("200")

@@ -1,8 +1,6 @@
-"""Django's responses to what was decided, and to errors."""
+"""Django's responses to what `protocol/` decided, and the decorator of all public views."""
 
 import hashlib
-import json
-import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import wraps
 from http import HTTPStatus
@@ -11,59 +9,27 @@ from django.db import DatabaseError
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, StreamingHttpResponse
 
 from sequence import conf
-from sequence.accounts import database
 from sequence.coding.coder import packer
 from sequence.coding.coding import CODINGS, MIN_BYTES, Coding
-from sequence.errors import (
-    FiboError,
-    MethodNotAllowed,
-    NotAcceptable,
-    NotFibonacci,
-    ParameterError,
-    PreconditionFailed,
-    RangeNotSatisfiable,
-    UnknownParameter,
-)
-from sequence.index.ratelimit import acquire
+from sequence.errors import FiboError, MethodNotAllowed
 from sequence.protocol import query
 from sequence.protocol.answer import HEADERS, IMMUTABLE, Answer, Metadata, answer, strong_etag
 from sequence.protocol.negotiate import IDENTITY, media_type
 from sequence.protocol.ranges import MAX_RANGES
 from sequence.segments.stream import encoded, pieces, primed
 from sequence.store.pieces import Piece, in_bytes
-from sequence.text.format import PLAIN
 from sequence.text.layout import LAYOUT_VERSION, digit_count
 from sequence.text.representation import Representation
 from sequence.text.span import Span
-from sequence.web import pages
 from sequence.web.metrics import METHODS, NO_FORMAT
-
-log = logging.getLogger(__name__)
-
-TEXT = "text/plain"
-HTML = "text/html"
-JSON = "application/json"
-PAGE = f"{HTML}; charset=utf-8"
-PROBLEM = "application/problem+json"
-RETRY_AFTER_S = 5
+from sequence.web.refusals import HTML, JSON, TEXT, refuse_for, strip_body
 
 MAX_WHOLE_BYTES = 256 * 1024
-"""An answer of up to so many bytes is encoded before it is sent, so that its length can be told."""
+"""An answer of up to so many bytes is encoded before it is sent, so that its length is known."""
 
 MAX_RANGE_DIGITS = 2**20
 """How many digits the terms may have, together, in which the ranges of one answer begin: each is
-computed from its number alone, be it for one byte."""
-
-# The errors that are the client's. All others are the store's, and a 503.
-STATUSES = {
-    ParameterError: 400,
-    UnknownParameter: 400,
-    NotFibonacci: 404,
-    MethodNotAllowed: 405,
-    NotAcceptable: 406,
-    PreconditionFailed: 412,
-    RangeNotSatisfiable: 416,
-}
+computed from its number alone, even for one byte."""
 
 # Fetch Standard, section 3.3: pages of any origin may read the answers, and these headers too.
 CORS = {
@@ -82,6 +48,9 @@ PREFLIGHT = {
 # RFC 8631, section 4.
 SERVICE_DESC = f'</openapi.json>; rel="service-desc"; type="{JSON}"'
 
+# Django would look through all of the environment.
+_META = {name: f"HTTP_{name.upper().replace('-', '_')}" for name in HEADERS}
+
 View = Callable[..., HttpResponseBase]
 
 
@@ -96,13 +65,13 @@ class Decided(StreamingHttpResponse):
     def __init__(self, decided: Answer, pieces: Iterable[Piece], format: str = NO_FORMAT) -> None:
         super().__init__(pieces, status=decided.status, headers=decided.headers)
         self.format = format
-        # Django adds one where there is none, as in a 304.
+        # Django adds one if there is none, as in a 304.
         if "Content-Type" not in decided.headers:
             del self.headers["Content-Type"]
 
     @property
     def streaming_content(self) -> Iterator[bytes]:
-        """What is left of the body, for other servers."""
+        """Yield what is left of the body, for other servers."""
         return in_bytes(self.pieces)
 
     @streaming_content.setter  # type: ignore[override]
@@ -113,7 +82,7 @@ class Decided(StreamingHttpResponse):
 
 
 def public(view: View) -> View:
-    """The view for anybody: read only, from pages of any origin, with its errors answered."""
+    """Return the view for anybody: read only, for pages of any origin, with errors as responses."""
 
     @wraps(view)
     def answered(request: HttpRequest, **captured: str) -> HttpResponseBase:
@@ -127,9 +96,9 @@ def public(view: View) -> View:
             else:
                 response = view(request, **captured)
         except (FiboError, OSError, DatabaseError, MemoryError) as error:
-            response = refused(request, error)
+            response = refuse_for(request, error)
         if request.method == "HEAD" and isinstance(response, HttpResponse):
-            strip(response)
+            strip_body(response)
         links = [link for link in (response.headers.get("Link"), SERVICE_DESC) if link]
         for name, value in (CORS | {"Link": ", ".join(links)}).items():
             response.headers[name] = value
@@ -138,87 +107,16 @@ def public(view: View) -> View:
     return answered
 
 
-def strip(response: HttpResponse) -> None:
-    """Takes the body away, for HEAD, and leaves its length: gunicorn would log that it is there."""
-    response.headers.setdefault("Content-Length", str(len(response.content)))
-    response.content = b""
-
-
-def unkept(status: int, body: str, content_type: str = PLAIN) -> HttpResponse:
-    """A response that no cache is to keep."""
-    content = body.encode() + b"\n"
-    headers = {
-        "Content-Type": content_type,
-        "Cache-Control": "no-store",
-        # Django's middleware sets none if a layer above it refuses, as for a foreign Host.
-        "Content-Length": str(len(content)),
-    }
-    return HttpResponse(content, status=status, headers=headers)
-
-
-def refusal(request: HttpRequest, status: int, sentence: str, **members: object) -> HttpResponse:
-    """An error in one sentence; as a page, or as a problem (RFC 9457, section 3), if preferred.
-
-    `members` are further ones of the problem; those that are None are left out.
-    """
-    # What `/` answers to a query is for programs, whoever asks.
-    offered = (TEXT, PROBLEM, JSON) if request.path == "/" else (TEXT, PROBLEM, JSON, HTML)
-    kind = media_type(request.META.get("HTTP_ACCEPT"), offered)
-    if kind == TEXT:
-        response = unkept(status, sentence)
-    elif kind == HTML:
-        response = unkept(status, pages.refusal(HTTPStatus(status).phrase, sentence), PAGE)
-    else:
-        problem = {
-            "type": "about:blank",
-            "title": HTTPStatus(status).phrase,
-            "status": status,
-            "detail": sentence,
-        }
-        problem |= {name: member for name, member in members.items() if member is not None}
-        response = unkept(status, json.dumps(problem), PROBLEM)
-    response.headers["Vary"] = "Accept"
-    if request.method == "HEAD":
-        strip(response)
-    return response
-
-
-def refused(request: HttpRequest, error: Exception) -> HttpResponse:
-    """The refusal that an error is answered with."""
-    status = STATUSES.get(type(error), 503)
-    if status == 503:
-        if isinstance(error, DatabaseError) and database.failed(error):
-            # Only the admin needs them: who asks is an operator.
-            sentence = database.sentence(error)
-            if acquire("accounts"):
-                log.error("%s", sentence)
-        else:
-            # The cause is the operator's to see and to mend, and not the client's.
-            if acquire(type(error).__name__):
-                log.error("%s failed: %s: %s", request.path, type(error).__name__, error)
-            sentence = "The store cannot answer this now; please try again."
-        response = refusal(request, 503, sentence)
-        response.headers["Retry-After"] = str(RETRY_AFTER_S)
-        return response
-    facts = {name: getattr(error, name, None) for name in ("parameter", "value", "maximum")}
-    response = refusal(request, status, str(error), **facts)
-    if isinstance(error, NotAcceptable):
-        response.headers["Vary"] = "Accept, Accept-Encoding"
-    if isinstance(error, MethodNotAllowed):
-        response.headers["Allow"] = ", ".join(error.allowed)
-    if isinstance(error, RangeNotSatisfiable):
-        # RFC 9110, section 14.4.
-        response.headers["Content-Range"] = f"bytes */{error.length}"
-    return response
-
-
-def max_ranges(terms: Span) -> int:
-    """How many ranges an answer about the terms may have: as many as cost little more than one."""
-    return max(min(MAX_RANGE_DIGITS // digit_count(terms.stop), MAX_RANGES), 2)
+def preferred(request: HttpRequest, parameters: Mapping[str, str]) -> str:
+    """Return TEXT, JSON or HTML: by the parameter `format`, or else by Accept."""
+    named = {"text": TEXT, "json": JSON}
+    if format := query.choice("format", parameters, named):
+        return named[format]
+    return media_type(request.META.get("HTTP_ACCEPT"), (TEXT, JSON, HTML))
 
 
 def represent(request: HttpRequest, representation: Representation) -> Decided:
-    """The response to a request for a representation; raises the errors of refusal."""
+    """Return the response to a request for a representation; raises the errors of refusals."""
     format, terms = representation.format, representation.terms
     facts = (LAYOUT_VERSION, terms.start, terms.stop, format.name)
     codings = offered(request, representation)
@@ -239,9 +137,14 @@ def represent(request: HttpRequest, representation: Representation) -> Decided:
     return Decided(decided, primed(body), format.name)
 
 
+def max_ranges(terms: Span) -> int:
+    """Return how many ranges an answer about the terms may have: they cost little more than one."""
+    return max(min(MAX_RANGE_DIGITS // digit_count(terms.stop), MAX_RANGES), 2)
+
+
 def offered(request: HttpRequest, representation: Representation) -> list[Coding]:
-    """The codings that the representation is offered in, the preferred one first."""
-    # The end of a long encoded answer is told by its chunks, which HTTP/1.0 lacks.
+    """Return the codings that the representation is offered in, the preferred one first."""
+    # A long encoded answer ends with its last chunk, and HTTP/1.0 has no chunks.
     if representation.length < MIN_BYTES or request.META["SERVER_PROTOCOL"] < "HTTP/1.1":
         return []
     allowed = conf.encodings()
@@ -249,7 +152,7 @@ def offered(request: HttpRequest, representation: Representation) -> list[Coding
 
 
 def encode(decided: Answer, representation: Representation) -> Iterator[bytes]:
-    """The body of an encoded answer; a short one is encoded at once, and its length is told."""
+    """Return the body of an encoded answer; a short one is encoded at once, to set its length."""
     if decided.status != HTTPStatus.OK:
         return iter(())
     chunks = encoded(representation, CODINGS[decided.coding])
@@ -263,7 +166,7 @@ def encode(decided: Answer, representation: Representation) -> Iterator[bytes]:
 def small(
     request: HttpRequest, body: str, content_type: str, cache_control: str = IMMUTABLE
 ) -> HttpResponseBase:
-    """The response of a few bytes, with its validator and ranges; raises the errors of refusal."""
+    """Return a response of a few bytes, with an ETag and ranges; raises the errors of refusals."""
     content = body.encode() + b"\n"
     etag = strong_etag(hashlib.sha256(content).hexdigest()[:32])
     about = Metadata(len(content), content_type, {IDENTITY: etag}, cache_control)
@@ -276,17 +179,5 @@ def small(
     return response
 
 
-# Django would look through all that the server tells of the request.
-_META = {name: f"HTTP_{name.upper().replace('-', '_')}" for name in HEADERS}
-
-
 def _headers(request: HttpRequest) -> dict[str, str]:
     return {name: request.META[key] for name, key in _META.items() if key in request.META}
-
-
-def preferred(request: HttpRequest, parameters: Mapping[str, str]) -> str:
-    """TEXT, JSON or HTML: as the parameter `format` says, or else as Accept does."""
-    named = {"text": TEXT, "json": JSON}
-    if format := query.choice("format", parameters, named):
-        return named[format]
-    return media_type(request.META.get("HTTP_ACCEPT"), (TEXT, JSON, HTML))

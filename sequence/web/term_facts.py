@@ -1,4 +1,4 @@
-"""What is known of one term, with and without its digits."""
+"""The facts of one term, which a page shows and JSON has."""
 
 import hashlib
 from collections.abc import Iterator
@@ -11,13 +11,13 @@ from sequence.text.representation import Representation
 from sequence.text.span import Span
 
 
-def describe(n: int, modulus: int | None = None) -> dict[str, object]:
-    """The facts of F(n) by name, as JSON has them, for n up to `layout.MAX_N`.
+def of(n: int, modulus: int | None = None) -> dict[str, object]:
+    """Return the facts of F(n) by name, for n up to `layout.MAX_N`.
 
-    `sha256` is that of its digits, where a client may ask for those; else it is None. `residue`
-    is there for a modulus. Raises what `stream` raises.
+    `sha256` is that of its digits if a client may ask for those, and None otherwise. With a modulus
+    there is a `residue`. Raises what `stream` raises.
     """
-    known: dict[str, object] = {
+    found: dict[str, object] = {
         "n": n,
         "digit_count": layout.digit_count(n),
         "first_digits": facts.first_digits(n),
@@ -28,12 +28,12 @@ def describe(n: int, modulus: int | None = None) -> dict[str, object]:
         "sha256": _sha256(n) if n < conf.max_sn() else None,
     }
     if modulus is not None:
-        known |= {"mod": modulus, "residue": facts.residue(n, modulus)}
-    return known
+        found |= {"mod": modulus, "residue": facts.residue(n, modulus)}
+    return found
 
 
 def digits(n: int) -> Iterator[bytes]:
-    """The digits of F(n), which a client may ask for, in chunks; raises what `stream` raises."""
+    """Yield the digits of an F(n) that clients may ask for; raises what `stream` does."""
     representation = Representation(FORMATS["text"], Span(n, n + 1))
     yield from stream.chunks(representation, [Span(0, layout.digit_count(n))])
 

@@ -10,6 +10,13 @@ from pathlib import Path
 
 from tests.support.processes import ROOT
 from tests.support.servers import Server
+import pytest
+
+from sequence.protocol.query import MAX_MODULUS, MAX_VALUE_DIGITS
+from sequence.text.format import FORMATS
+from sequence.text.layout import MAX_N
+from sequence.views import OPENAPI
+from sequence.web import term_facts
 
 
 def test_the_service_is_as_it_is_described(serve: Callable[..., Server], tmp_path: Path) -> None:
@@ -54,10 +61,42 @@ def test_every_public_address_is_described(shared_server: Server) -> None:
     assert described == routes
 
 
-def test_the_description_tells_the_maximum(shared_server: Server) -> None:
+def test_the_description_has_the_maximum_that_the_settings_decide(shared_server: Server) -> None:
     status, headers, body = shared_server.get("/openapi.json")
     assert (status, headers["Content-Type"]) == (200, "application/json")
     document = json.loads(body)
     assert document["openapi"].startswith("3.1")
-    parameters = {p["name"]: p["schema"] for p in document["paths"]["/"]["parameters"]}
-    assert parameters["sn"] == {"type": "integer", "minimum": 0, "maximum": 100_000}
+    assert document["components"]["schemas"]["Count"]["maximum"] == 100_000
+
+
+COMPONENTS = json.loads(OPENAPI)["components"]
+LIMITS = {"n": MAX_N, "terms": MAX_N, "mod": MAX_MODULUS}
+
+
+@pytest.mark.parametrize("parameter", LIMITS)
+def test_the_limits_are_those_of_the_code(parameter: str) -> None:
+    assert COMPONENTS["parameters"][parameter]["schema"]["maximum"] == LIMITS[parameter]
+
+
+def test_the_longest_value_is_that_of_the_code() -> None:
+    told = COMPONENTS["parameters"]["value"]["description"]
+    assert told == f"At most {MAX_VALUE_DIGITS} digits."
+
+
+def test_the_formats_and_their_media_types_are_those_of_the_code() -> None:
+    assert COMPONENTS["parameters"]["representation"]["schema"]["enum"] == list(FORMATS)
+    kinds = {each.media_type.partition(";")[0] for each in FORMATS.values()}
+    whole = json.loads(OPENAPI)["paths"]["/"]["get"]["responses"]["200"]["content"].keys()
+    assert whole == kinds | {"text/html"}
+    assert COMPONENTS["responses"]["Ranges"]["content"].keys() == kinds | {"multipart/byteranges"}
+
+
+def test_the_facts_of_a_term_are_those_of_the_code() -> None:
+    schema = COMPONENTS["schemas"]["Term"]
+    assert list(term_facts.of(MAX_N)) == schema["required"]
+    assert list(term_facts.of(MAX_N, 10)) == list(schema["properties"])
+
+
+def test_whatever_is_referred_to_is_there_and_whatever_is_there_is_referred_to() -> None:
+    referred = set(re.findall(r'"#/components/(\w+)/([\w-]+)"', OPENAPI))
+    assert referred == {(kind, name) for kind, named in COMPONENTS.items() for name in named}

@@ -13,8 +13,7 @@ from sequence.segments import build, inventory
 from sequence.text.layout import MAX_N, offset
 from sequence.text.span import Span
 from sequence.web import plots
-from sequence.web.drawing import HEIGHT, WIDTH, Plot, Scale
-from sequence.web.plots import POINTS
+from sequence.web.plots import HEIGHT, POINTS, WIDTH, Plot, Scale
 from tests.support import oracle
 
 COUNTS = [1, 2, 20, 3000, 100_000, MAX_N]

@@ -156,7 +156,7 @@ def test_what_was_asked_at_length_takes_no_memory(name: str) -> None:
     assert not service._asked
     for _ in range(2):
         ask(service, **{name: "a" * 800})
-    assert service._kept
+    assert service._cached
 
 
 def test_so_many_are_kept_and_the_oldest_goes_first(monkeypatch: pytest.MonkeyPatch) -> None:

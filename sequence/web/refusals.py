@@ -1,0 +1,116 @@
+"""What clients get instead of what they asked for: one table maps errors to statuses."""
+
+import json
+import logging
+from http import HTTPStatus
+
+from django.db import DatabaseError
+from django.http import HttpRequest, HttpResponse
+
+from sequence.accounts import database
+from sequence.errors import (
+    MethodNotAllowed,
+    NotAcceptable,
+    NotFibonacci,
+    ParameterError,
+    PreconditionFailed,
+    RangeNotSatisfiable,
+    UnknownParameter,
+)
+from sequence.index.ratelimit import acquire
+from sequence.protocol.negotiate import media_type
+from sequence.text.format import PLAIN
+from sequence.web import pages
+
+log = logging.getLogger(__name__)
+
+TEXT = "text/plain"
+HTML = "text/html"
+JSON = "application/json"
+PAGE = f"{HTML}; charset=utf-8"
+PROBLEM = "application/problem+json"
+RETRY_AFTER_S = 5
+
+STATUSES = {
+    ParameterError: 400,
+    UnknownParameter: 400,
+    NotFibonacci: 404,
+    MethodNotAllowed: 405,
+    NotAcceptable: 406,
+    PreconditionFailed: 412,
+    RangeNotSatisfiable: 416,
+}
+"""The errors that are the client's. All others are of the store, the index or the accounts: 503."""
+
+
+def refuse_for(request: HttpRequest, error: Exception) -> HttpResponse:
+    """Return the response to a request that raised the error."""
+    status = STATUSES.get(type(error), 503)
+    if status == 503:
+        response = refuse(request, status, _unavailable(request, error))
+    else:
+        facts = {name: getattr(error, name, None) for name in ("parameter", "value", "maximum")}
+        response = refuse(request, status, str(error), **facts)
+    match error:
+        case MethodNotAllowed():
+            response.headers["Allow"] = ", ".join(error.allowed)
+        case NotAcceptable():
+            response.headers["Vary"] = "Accept, Accept-Encoding"
+        case RangeNotSatisfiable():  # RFC 9110, section 14.4
+            response.headers["Content-Range"] = f"bytes */{error.length}"
+        case _ if status == 503:
+            response.headers["Retry-After"] = str(RETRY_AFTER_S)
+    return response
+
+
+def _unavailable(request: HttpRequest, error: Exception) -> str:
+    """Log what failed, for the operator, who has to repair it; return what the client is told."""
+    if isinstance(error, DatabaseError) and database.failed(error):
+        # Only the admin needs the accounts, so the client is an operator.
+        if acquire("accounts"):
+            log.error("%s", database.sentence(error))
+        return database.sentence(error)
+    if acquire(type(error).__name__):
+        log.error("%s failed: %s: %s", request.path, type(error).__name__, error)
+    return "The store cannot answer this now; please try again."
+
+
+def refuse(request: HttpRequest, status: int, sentence: str, **members: object) -> HttpResponse:
+    """Return an error in one sentence; as a page or a problem (RFC 9457, section 3) if preferred.
+
+    `members` are further ones of the problem; those that are None are left out.
+    """
+    # At `/`, queries are for programs, whoever asks.
+    offered = (TEXT, PROBLEM, JSON) if request.path == "/" else (TEXT, PROBLEM, JSON, HTML)
+    kind = media_type(request.META.get("HTTP_ACCEPT"), offered)
+    title = HTTPStatus(status).phrase
+    if kind == TEXT:
+        response = uncached(status, sentence)
+    elif kind == HTML:
+        response = uncached(status, pages.refusal(title, sentence), PAGE)
+    else:
+        problem = {"type": "about:blank", "title": title, "status": status, "detail": sentence}
+        problem |= {name: member for name, member in members.items() if member is not None}
+        response = uncached(status, json.dumps(problem), PROBLEM)
+    response.headers["Vary"] = "Accept"
+    if request.method == "HEAD":
+        strip_body(response)
+    return response
+
+
+def uncached(status: int, body: str, content_type: str = PLAIN) -> HttpResponse:
+    """Return a response that no cache may keep."""
+    content = body.encode() + b"\n"
+    headers = {
+        "Content-Type": content_type,
+        "Cache-Control": "no-store",
+        # Django's middleware sets none if a layer above it refuses, as for a foreign Host.
+        "Content-Length": str(len(content)),
+    }
+    return HttpResponse(content, status=status, headers=headers)
+
+
+def strip_body(response: HttpResponse) -> None:
+    """Remove the body, for HEAD, and leave its length: gunicorn would log that there is a body."""
+    response.headers.setdefault("Content-Length", str(len(response.content)))
+    response.content = b""
