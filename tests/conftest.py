@@ -15,7 +15,7 @@ import pytest
 from pytest_django.fixtures import Settings
 
 from tests.support.objects import s3_client
-from tests.support.processes import start_alike, free_port
+from tests.support.processes import free_port, start_alike
 from tests.support.servers import Server, served
 from tests.support.tiers import starts_processes
 from tests.support.waiting import idle
