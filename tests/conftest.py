@@ -86,6 +86,10 @@ def events() -> Iterator[list[object]]:
     signals.segment_repaired.disconnect(note)
 
 
+_migrated_index: list[bytes] = []
+"""The file of an empty index: to migrate takes longer than most tests."""
+
+
 @pytest.fixture
 def own_index(data_dir: Path, transactional_db: None) -> Iterator[Path]:
     """An index of this test's own, where the service has it, for all threads."""
@@ -95,7 +99,12 @@ def own_index(data_dir: Path, transactional_db: None) -> Iterator[Path]:
     connection.close()
     kept = connection.settings_dict["NAME"]
     path = connection.settings_dict["NAME"] = data_dir / "index.sqlite3"
-    call_command("migrate", database="default", verbosity=0, interactive=False)
+    if _migrated_index:
+        path.write_bytes(_migrated_index[0])
+    else:
+        call_command("migrate", database="default", verbosity=0, interactive=False)
+        connection.close()
+        _migrated_index.append(path.read_bytes())
     yield path
     idle()
     connection.close()
