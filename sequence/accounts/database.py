@@ -45,11 +45,6 @@ def failed(error: BaseException) -> bool:
     return getattr(error.__cause__, "database", DEFAULT_DB_ALIAS) == _ALIAS
 
 
-def damaged(error: DatabaseError) -> bool:
-    """Whether the error says that their own database is damaged."""
-    return failed(error) and is_damage(error)
-
-
 def sentence(error: Exception) -> str:
     """Return what is wrong with their database, and the remedy."""
     return (
@@ -82,7 +77,7 @@ def on_index_set_aside(**_: object) -> None:
     try:
         prepare()
     except DatabaseError as error:
-        if not damaged(error):
+        if not (failed(error) and is_damage(error)):
             raise
 
 

@@ -139,8 +139,8 @@ class _File:
         part = Path(f"{self._path}.part")
         part.unlink(missing_ok=True)
         os.close(os.open(part, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
-        with closing(sqlite3.connect(part)) as made:
-            made.execute("PRAGMA journal_mode = WAL")
+        with closing(sqlite3.connect(part)) as new:
+            new.execute("PRAGMA journal_mode = WAL")
         part.rename(self._path)
 
     def assert_filled(self) -> None:
