@@ -1,4 +1,4 @@
-"""Which database a row lies in."""
+"""Which database the rows of a model are in."""
 
 from typing import Any
 
@@ -9,7 +9,7 @@ from sequence.index.health import DERIVED
 
 
 class Router:
-    """Django's database router: what is derived lies in the index, all else with the accounts."""
+    """Django's database router: derived data is in the index, all else with the accounts."""
 
     def db_for_read(self, model: type[Model], **_: Any) -> str:
         """Return the alias of the database that rows of the model are read from."""

@@ -96,20 +96,19 @@ WSGI_APPLICATION = "fibosite.wsgi.application"
 
 
 def _sqlite(name: str, synchronous: str, kept_s: int | None) -> dict[str, Any]:
-    """A file of the data directory; its connections are kept for so long, None for ever."""
+    """Return a file of the data directory; its connections are kept for so long, None for ever."""
     path = FIBO_DATA_DIR / name
-    # SQLite writes beside a file in WAL mode even to read it, unless it is told that nobody
-    # writes.
+    # In WAL mode SQLite needs to write even to read, unless it is told that nobody writes.
     writable = os.access(FIBO_DATA_DIR, os.W_OK)
     return {
         "ENGINE": "sequence.index.sqlite",
         "NAME": path if writable else f"{path.as_uri()}?immutable=1",
         "CONN_MAX_AGE": kept_s,
         "OPTIONS": {
-            # A transaction that reads first and writes later fails at once where another one
-            # writes meanwhile, whatever the timeout: it must ask to write from the start.
+            # A transaction that reads first and writes later fails at once if another one writes
+            # in between, whatever the timeout: it must ask to write from the start.
             "transaction_mode": "IMMEDIATE",
-            # To open it nobody has to wait for long, unless it is damaged: then for ever.
+            # To open it takes long only if it is damaged, and then for ever.
             "timeout": 5,
             # The page cache is small (in KiB), as there is one for each thread.
             # The log of changes gives back what it had to grow beyond its usual 4 MiB.
@@ -117,7 +116,7 @@ def _sqlite(name: str, synchronous: str, kept_s: int | None) -> dict[str, Any]:
                 ("PRAGMA journal_mode=WAL; " if writable else "")
                 + "PRAGMA journal_size_limit=4194304; "
                 + f"PRAGMA synchronous={synchronous}; PRAGMA cache_size=-256; "
-                # To write, for all who write before.
+                # To write, all wait for those who write before.
                 + "PRAGMA busy_timeout=60000"
             ),
         },
@@ -125,8 +124,8 @@ def _sqlite(name: str, synchronous: str, kept_s: int | None) -> dict[str, Any]:
 
 
 def _on_postgresql(facts: dict[str, str]) -> dict[str, Any]:
-    """The index on a server that several hosts share."""
-    # Only there where the facts could be read.
+    """Return the index on a server that several hosts share."""
+    # Here, as one host alone need not have psycopg installed.
     from sequence.index.postgresql.patience import Connection
 
     named = {"NAME": "dbname", "USER": "user", "PASSWORD": "password", "HOST": "host"}
@@ -134,13 +133,12 @@ def _on_postgresql(facts: dict[str, str]) -> dict[str, Any]:
     return {
         "ENGINE": "sequence.index.postgresql",
         **{ours: facts.get(theirs, "") for ours, theirs in named.items()},
-        # A connection goes back to the pool as soon as it has answered (sequence/index/health.py).
+        # A connection goes back to the pool after each question (sequence/index/failures.py).
         "CONN_MAX_AGE": 0,
         "OPTIONS": {
             # PostgreSQL allows 100 connections, and more threads than that ask for a millisecond
-            # each. None is open before it is asked for: gunicorn forks. The pool gives up a
-            # connection at once that cannot be made; sequence/index/postgresql says when the
-            # next one is tried.
+            # each. None is open before it is asked for: gunicorn forks. The pool does not retry:
+            # a circuit breaker does (sequence/index/postgresql).
             "pool": {
                 "connection_class": Connection,
                 "min_size": 0,
@@ -148,14 +146,13 @@ def _on_postgresql(facts: dict[str, str]) -> dict[str, Any]:
                 "timeout": 1,
                 "reconnect_timeout": 0,
             },
-            # libpq's: in seconds, the last one in milliseconds. A host that is gone is noticed.
+            # libpq's, so that a lost host is noticed: in seconds, the last one in milliseconds.
             "connect_timeout": 2,
             "keepalives_idle": 30,
             "keepalives_interval": 5,
             "keepalives_count": 3,
             "tcp_user_timeout": 10_000,
-            # A look-up waits a second for who has locked a table; what writes waits for longer
-            # (sequence/models.py).
+            # A look-up waits a second for a locked table, and a write longer (`Engine.lock`).
             "options": "-c lock_timeout=1s",
             **{name: fact for name, fact in facts.items() if name not in named.values()},
         },
@@ -167,11 +164,11 @@ DATABASES = (
     {"default": _on_postgresql(_facts)}
     if _facts
     else {
-        # The index can be built again. In WAL mode NORMAL loses no consistency: after a power cut
-        # the last rows may be gone, and their segments are then built again. Every thread keeps
-        # its connection: to open one costs more than a small request.
+        # The index is derived data. In WAL mode NORMAL loses no consistency: after a power cut the
+        # last rows may be gone, and are written again. Every thread keeps its connection: to open
+        # one costs more than a small request.
         "default": _sqlite("index.sqlite3", synchronous="NORMAL", kept_s=None),
-        # Nothing knows the accounts again: what is committed is on the disk (FULL).
+        # Accounts are original data: what is committed is on the disk (FULL).
         "accounts": _sqlite("accounts.sqlite3", synchronous="FULL", kept_s=0),
     }
 )

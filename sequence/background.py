@@ -58,7 +58,7 @@ class Background:
 def each(
     make: Callable[[Item], Made], items: Iterable[Item], workers: int
 ) -> Generator[tuple[Item, Future[Made]]]:
-    """Have something made of each item, `workers` at once, and yield the items in order.
+    """Make something of each item, `workers` at once, and yield the items in order.
 
     Each comes with a future that ends soon. Can be stopped at any time.
     """

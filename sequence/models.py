@@ -1,4 +1,4 @@
-"""The index: which segment holds each term, and where in it."""
+"""The tables of the index, and what is wrong with a row. sequence/index reads and writes them."""
 
 from datetime import datetime
 from typing import Self
@@ -12,24 +12,24 @@ from sequence.text.layout import Planned
 from sequence.text.span import Span
 
 MAX_COUNT = 10**15
-"""What a count of a segment's history can be at most: more is read from no damaged row."""
+"""The exclusive bound of the counts of a segment's history: no damaged row gives more."""
 
 COUNTS = ("served", "checked_blocks", "repaired")
 """The counts of a segment's history, by the names of their columns."""
 
 
 def is_count(value: object) -> bool:
-    """Return whether what was read can be a count."""
+    """Whether the value, as read from a row, can be a count."""
     return isinstance(value, int) and 0 <= value < MAX_COUNT
 
 
 def is_time(value: object) -> bool:
-    """Return whether what was read is a time."""
+    """Whether the value, as read from a row, is a time."""
     return isinstance(value, datetime)
 
 
 def as_bytes(value: object) -> bytes | None:
-    """Return what was read as bytes; None if it is something else."""
+    """Return the value, as read from a row, as bytes; None if it is something else."""
     return bytes(value) if isinstance(value, bytes | memoryview) else None
 
 
@@ -106,7 +106,7 @@ class Segment(models.Model):
     def faults(self, planned: Planned) -> list[str]:
         """Return a sentence for each column that is not as planned, or cannot be.
 
-        As read from SQLite, where a damaged row has values of any type.
+        In SQLite a damaged row has values of any type.
         """
         found = [
             (column, str(fact))

@@ -1,7 +1,8 @@
 """The admin's accounts, rights and sessions: original data, which nothing can build again.
 
-They lie in a database of their own, accounts.sqlite3, or in the PostgreSQL that has the index too.
-Nothing here replaces or repairs that file. The index, in which they once lay, may be deleted.
+They have a database of their own, accounts.sqlite3, or share the PostgreSQL that has the index.
+Nothing here replaces or repairs that file. The accounts of older versions lay in the index, which
+may be deleted: they are moved out of it.
 """
 
 import logging
@@ -31,7 +32,7 @@ log = logging.getLogger(__name__)
 _ALIAS = "accounts"
 
 _HEADER = b"SQLite format 3\0\x10\x00\x02\x02\x00\x40\x20\x20"
-"""How every index begins: pages of 4 KiB, in WAL mode (SQLite's file format, section 1.3)."""
+"""How every index begins: pages of 4 KiB, WAL mode (SQLite's file format, section 1.3)."""
 
 
 def alias() -> str:
@@ -40,13 +41,8 @@ def alias() -> str:
 
 
 def failed(error: BaseException) -> bool:
-    """Return whether it is their own database that the error is of."""
+    """Whether the error comes from a database of their own."""
     return getattr(error.__cause__, "database", DEFAULT_DB_ALIAS) == _ALIAS
-
-
-def damaged(error: DatabaseError) -> bool:
-    """Return whether it says that their database is damaged."""
-    return failed(error) and is_damage(error)
 
 
 def sentence(error: Exception) -> str:
@@ -59,7 +55,7 @@ def sentence(error: Exception) -> str:
 
 
 def prepare() -> None:
-    """Build the tables and the permissions that are missing; take the accounts out of the index.
+    """Create tables and permissions that are missing; move accounts out of an older index.
 
     Raises OSError and DatabaseError, also if their database is damaged.
     """
@@ -81,7 +77,7 @@ def on_index_set_aside(**_: object) -> None:
     try:
         prepare()
     except DatabaseError as error:
-        if not damaged(error):
+        if not (failed(error) and is_damage(error)):
             raise
 
 
@@ -95,7 +91,7 @@ def _models() -> list[type[Model]]:
 
 
 def _is_complete() -> bool:
-    """Return whether all tables are there, and the permissions of all models."""
+    """Whether all tables are there, and the permissions of all models."""
     try:
         with connections[_ALIAS].cursor() as cursor:
             for model in _models():
@@ -117,9 +113,9 @@ def _is_complete() -> bool:
 
 
 def _move_out_of_index() -> None:
-    """Copy the accounts of an index that was built when it still had them; then remove them there.
+    """Copy the accounts that an index of an older version has, and then remove them there.
 
-    A power cut in between copies them again, as long as there is no account.
+    After a power cut in between they are copied again, as long as there is no account.
     """
     path = _index_path()
     if not path.exists() or not path.stat().st_size:
@@ -129,21 +125,21 @@ def _move_out_of_index() -> None:
     try:
         left = tables & set(index.introspection.table_names())
     except DatabaseError as error:
-        # One that cannot be written to may have them too: so says SQLite of a damaged header.
+        # SQLite also says READONLY if the header is damaged.
         if not (is_damage(error) or code(error) == sqlite3.SQLITE_READONLY):
             raise
-        left = tables  # perhaps
+        left = tables  # any of them may be there
     finally:
         index.close()
     if left and not get_user_model().objects.exists():
         lost = _copy_from_index()
-        # The models may have more permissions than they had then.
+        # For the permissions that models have got since.
         call_command("migrate", database=_ALIAS, verbosity=0, interactive=False)
         if lost:
             engine.current().set_aside()
             return
     with suppress(DatabaseError), index.cursor() as cursor:
-        # What is deleted is overwritten, so that no password's hash stays in the index.
+        # Deleted rows are overwritten: no password's hash stays in the index.
         cursor.execute("PRAGMA secure_delete = ON")
         cursor.execute("PRAGMA foreign_keys = OFF")
         for table in left:
@@ -154,7 +150,7 @@ def _move_out_of_index() -> None:
 
 
 def _copy_from_index() -> dict[str, str]:
-    """Copy what can be read of them, in one transaction; log and return what cannot, and why."""
+    """Copy all that can be read, in one transaction; log and return what cannot be, and why."""
     lost: dict[str, str] = {}
     with (
         connections[DEFAULT_DB_ALIAS].wrap_database_errors,
@@ -163,7 +159,7 @@ def _copy_from_index() -> dict[str, str]:
         transaction.atomic(_ALIAS),
         connections[_ALIAS].cursor() as cursor,
     ):
-        # The tables of a schema are read although others are damaged.
+        # So that a damaged entry of the schema does not keep other tables from being read.
         old.execute("PRAGMA writable_schema = ON")
         names = {name for (name,) in _rows(old, "sqlite_master", ["name"], lost)}
         models = [model for model in _models() if model._meta.db_table in names]
@@ -198,7 +194,7 @@ def _copy_from_index() -> dict[str, str]:
 def _rows(
     old: sqlite3.Connection, table: str, columns: list[str], lost: dict[str, str]
 ) -> list[tuple[Any, ...]]:
-    """Return the rows of the table up to what is damaged, from both ends; note that in `lost`."""
+    """Return the rows of the table, from both ends up to a damage, which is noted in `lost`."""
     rows: dict[int, tuple[Any, ...]] = {}
     for order in ("ASC", "DESC"):
         query = f"SELECT rowid, {', '.join(columns)} FROM {table} ORDER BY rowid {order}"  # noqa: S608
@@ -215,7 +211,7 @@ def _rows(
 
 @contextmanager
 def _legible_index() -> Iterator[Path]:
-    """Give the index; if it does not begin as it must, a copy that does."""
+    """Give the path of the index, or of a copy with the header that it must have."""
     path = _index_path()
     with path.open("rb") as opened:
         if opened.read(len(_HEADER)) == _HEADER:

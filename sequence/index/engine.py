@@ -4,64 +4,54 @@ The engine of a connection is a part of its Django backend: sequence/index/sqlit
 data directory, or sequence/index/postgresql, for a server that hosts share.
 """
 
-from abc import ABC, abstractmethod
 from collections.abc import Iterable
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 from django.db import DatabaseError, connection
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 
-class Engine(ABC):
-    """What one kind of database can do for the index, in its own way."""
+class Engine:
+    """What a database can do for the index; by default nothing, if nothing is needed."""
 
+    name: str
+    """What the index is called in sentences."""
     json_rows: str
     """SQL: a list in JSON, given as a parameter, as rows of `key`, from 0, and `value`."""
 
     def __init__(self, wrapper: BaseDatabaseWrapper) -> None:
         self._wrapper: Any = wrapper
 
-    @property
-    @abstractmethod
-    def name(self) -> str:
-        """What the index is called in sentences."""
+    def structure_fault(self, check: str) -> str | None:  # noqa: ARG002
+        """Return what SQLite's check finds wrong below the tables; None if nothing is."""
+        return None
 
-    @abstractmethod
-    def structure_fault(self, check: str) -> str | None:
-        """Return what the check finds wrong below the tables; None if nothing is.
-
-        `check` is SQLite's quick_check or integrity_check. Raises DatabaseError.
-        """
-
-    @abstractmethod
     def is_damage(self, error: DatabaseError) -> bool:
         """Whether the error says that the index is damaged or lacks tables: recreate it."""
+        raise NotImplementedError
 
-    @abstractmethod
     def remedy(self, error: DatabaseError) -> str:
         """Return what to do about the error, in a clause; empty if that depends."""
+        raise NotImplementedError
 
-    @abstractmethod
     def exclusive(self) -> AbstractContextManager[None]:
         """Wait until no other process changes the tables, and keep others from it."""
+        raise NotImplementedError
 
-    @abstractmethod
     def lock(self, cursor: Any, segments: Iterable[int]) -> None:
         """Have no other transaction of any host write about these segments until this one ends."""
 
-    @abstractmethod
     def durable(self) -> AbstractContextManager[None]:
         """Have each commit of the block survive a power cut before the block goes on.
 
         For rows that files follow. Within a transaction nothing is committed: nothing changes.
         """
+        return nullcontext()
 
-    @abstractmethod
     def shrink(self) -> None:
         """Give the disk back what deleted rows have left."""
 
-    @abstractmethod
     def set_aside(self) -> None:
         """Rename what is damaged beyond use, so that another index can take its place."""
 

@@ -129,7 +129,7 @@ def test_accounts_of_an_old_index_move_once_with_all_rights(
 
 
 def replace_index_only(path: Path, by: bytes) -> None:
-    """Write the index anew, and leave the accounts."""
+    """Replace the index, and leave the accounts."""
     for connection in connections.all():
         connection.close()
     for each in path.parent.glob(f"{path.name}*"):

@@ -1,4 +1,4 @@
-"""Whatever becomes of the index while the service runs, answers are right and it is made whole."""
+"""Whatever happens to the index of a running service, answers are right and it is repaired."""
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor

@@ -1,4 +1,4 @@
-"""An index that is missing, empty or damaged is rebuilt."""
+"""An index that is missing, empty or damaged is recreated."""
 
 import sqlite3
 from collections.abc import Callable
@@ -54,7 +54,7 @@ DAMAGES: dict[str, Damage] = {
 
 
 @pytest.mark.parametrize("damage", DAMAGES.values(), ids=DAMAGES)
-def test_a_damaged_index_stops_no_answer_and_is_made_anew(
+def test_a_damaged_index_stops_no_answer_and_is_recreated(
     own_index: Path, client: Client, damage: Damage
 ) -> None:
     replace_index(own_index, damage(content_of(own_index)))
@@ -67,7 +67,7 @@ def test_a_damaged_index_stops_no_answer_and_is_made_anew(
 
 
 @pytest.mark.parametrize("damage", DAMAGES.values(), ids=DAMAGES)
-def test_a_start_takes_in_the_files_as_they_are(own_index: Path, damage: Damage) -> None:
+def test_a_start_records_the_files_as_they_are(own_index: Path, damage: Damage) -> None:
     for number in range(5):
         build.segment(number)
     files = {path: path.stat().st_mtime_ns for path in conf.segments_dir().iterdir()}

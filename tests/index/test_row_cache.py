@@ -73,7 +73,7 @@ CHANGES: dict[str, tuple[Callable[[], object], bool]] = {
     "verify repairs it": (lambda: verify.repair_file(segment_name(0)), True),
     "its rows are removed": (lambda: rows.forget(Segment.objects.all()), False),
     "it is pruned": (pruned, False),
-    "the tables are made": (health._migrate, True),
+    "the tables are created": (health._migrate, True),
 }
 """What changes rows, and whether the segment is stored afterwards."""
 

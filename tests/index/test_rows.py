@@ -1,6 +1,10 @@
+"""The rows of segments and of terms, and the constraints that they obey."""
+
 import pytest
 from django.db import IntegrityError, connection, transaction
+from pytest_django import DjangoCaptureOnCommitCallbacks
 
+from sequence import signals
 from sequence.index import rows
 from sequence.models import Segment, Term
 from tests.support import oracle
@@ -27,6 +31,27 @@ def test_many_rows_are_written_whole() -> None:
     count = 30_000
     rows.record(segment(term_count=count, length_bytes=2 * count), range(0, 2 * count + 1, 2))
     assert Term.objects.count() == count
+
+
+def test_the_first_row_of_a_segment_is_signalled_when_it_is_committed(
+    django_capture_on_commit_callbacks: DjangoCaptureOnCommitCallbacks,
+) -> None:
+    built: list[object] = []
+
+    def note(sender: object, **_: object) -> None:
+        built.append(sender)
+
+    signals.segment_built.connect(note)
+    try:
+        with django_capture_on_commit_callbacks(execute=True):
+            rows.record(segment(7), [0, 2, 4, 6])
+            assert not built
+        assert built == [7]
+        with django_capture_on_commit_callbacks(execute=True):
+            rows.record(segment(7), [0, 2, 4, 6])
+        assert built == [7]
+    finally:
+        signals.segment_built.disconnect(note)
 
 
 def test_rows_are_written_all_or_none() -> None:

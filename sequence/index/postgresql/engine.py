@@ -1,7 +1,7 @@
 """The index as tables on a PostgreSQL server, which hosts share."""
 
 from collections.abc import Iterable, Iterator
-from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
+from contextlib import closing, contextmanager
 from typing import Any
 
 from django.db import DatabaseError
@@ -16,7 +16,7 @@ MIGRATING = -1
 
 
 class PostgreSQLEngine(Engine):
-    """A server that checks and repairs its files itself; only tables can be missing."""
+    """A server that syncs each commit, reuses room and looks after its files by itself."""
 
     name = "PostgreSQL"
     json_rows = (
@@ -24,10 +24,6 @@ class PostgreSQLEngine(Engine):
         " FROM json_array_elements_text(%s) WITH ORDINALITY AS each (value, ordinality))"
         " AS numbered"
     )
-
-    def structure_fault(self, check: str) -> str | None:  # noqa: ARG002
-        """Return nothing: that is the server's business."""
-        return None
 
     def is_damage(self, error: DatabaseError) -> bool:
         """Whether tables or columns are missing."""
@@ -57,13 +53,3 @@ class PostgreSQLEngine(Engine):
         cursor.execute("SET LOCAL lock_timeout = '1min'")
         for number in sorted(segments):
             cursor.execute("SELECT pg_advisory_xact_lock(%s)", [number])
-
-    def durable(self) -> AbstractContextManager[None]:
-        """Change nothing: every commit is durable."""
-        return nullcontext()
-
-    def shrink(self) -> None:
-        """Do nothing: the server reuses the room (autovacuum)."""
-
-    def set_aside(self) -> None:
-        """Do nothing: there is no file."""

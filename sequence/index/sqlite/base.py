@@ -1,4 +1,4 @@
-"""Django's SQLite, for files that may be damaged, and disks that may fail for a moment."""
+"""Django's SQLite, for files that may be damaged, deleted or replaced while they are open."""
 
 import os
 import sqlite3
@@ -22,10 +22,10 @@ from sequence.store.lock import exclusive
 
 
 class _Errors(DatabaseErrorWrapper):
-    """Notes on each error which database it is of: `database`, an attribute of its cause.
+    """Notes the alias of the database on each error, as `database`, an attribute of its cause.
 
-    Also turns the error of a message that Python cannot decode, as it quotes a damaged schema,
-    into one of the database.
+    A message that quotes a damaged schema may be no UTF-8: then Python raises UnicodeDecodeError,
+    which becomes a DatabaseError.
     """
 
     def __exit__(
@@ -43,7 +43,7 @@ class _Errors(DatabaseErrorWrapper):
 
 
 _one_by_one = Lock()
-_only_reading = Event()
+_read_only = Event()
 """Set after a connection that could only read, until one can write."""
 
 
@@ -52,51 +52,51 @@ def _assert_writable(connection: sqlite3.Connection) -> None:
     connection.execute("PRAGMA busy_timeout = 0")
     try:
         connection.execute("BEGIN IMMEDIATE")
-        # What can be read only begins to read, and says nothing until it is written to.
+        # A read-only file lets a transaction begin, and refuses only what writes.
         (version,) = connection.execute("PRAGMA user_version").fetchone()
         connection.execute(f"PRAGMA user_version = {version}")
         connection.execute("ROLLBACK")
-        _only_reading.clear()
+        _read_only.clear()
     except sqlite3.OperationalError as error:
         if code(error) == sqlite3.SQLITE_READONLY:
-            _only_reading.set()
-        # Another one that is writing is no fault.
+            _read_only.set()
+        # Another process that is writing is no fault.
         if code(error) != sqlite3.SQLITE_BUSY:
             raise
     connection.execute(f"PRAGMA busy_timeout = {patience_ms}")
 
 
 def _text(value: bytes) -> str:
-    """The text, its bytes that are not UTF-8 as escapes."""
+    """Return the text, with bytes that are not UTF-8 as escapes."""
     return value.decode(errors="backslashreplace")
 
 
 class DatabaseOperations(operations.DatabaseOperations):
-    """Django's, which read any value that a damaged row may hold."""
+    """Django's, but that they read any value that a damaged row may hold."""
 
     def convert_datetimefield_value(self, value: Any, expression: Any, connection: Any) -> Any:
-        """Return the time; or the value itself if it is none."""
+        """Return the time, or the value itself if it is none."""
         try:
             time = super().convert_datetimefield_value(value, expression, connection)
             if time is not None:
-                time.astimezone(UTC)  # some have no such time, as year 9999 west of UTC
+                time.astimezone(UTC)  # fails for year 9999 west of UTC
             return time
         except (AttributeError, OverflowError, TypeError, ValueError):
             return value
 
 
 LOOK_EVERY_S = 1.0
-"""How often a process looks whether a name still leads to the files that are open."""
+"""How often a process looks whether a name still leads to the files that it has open."""
 
 _ENDS = ("", "-wal", "-shm")
-"""Of the names of a database's files: SQLite's log, and the memory that its connections share."""
+"""The ends of the names of a database's files: SQLite's log, and its connections' shared memory."""
 
 _creating = Lock()
 _files: dict[Path, "_File"] = {}
 
 
 class _File:
-    """A database's file, and which one its name leads to: it may be deleted or replaced."""
+    """The name of a database, and which files it leads to now: they may be deleted or replaced."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -121,26 +121,26 @@ class _File:
                     self._make()
 
     def _remove_leftovers(self) -> None:
-        """Remove what a deleted file has left beside its name.
+        """Remove the log and the shared memory of a deleted file.
 
-        Connections to that file still use them. Those to the new one would take part in it: two
-        databases in one log, and in shared memory that the first of them cuts to nothing, at which
-        the kernel kills a process that reads it just then (SIGBUS).
+        Connections to that file still use them. If those to the new one did too, two databases
+        would write to one log, and one of them would cut the memory that the other has mapped: the
+        kernel kills a process that reads there (SIGBUS).
         """
         for end in _ENDS[1:]:
             Path(f"{self._path}{end}").unlink(missing_ok=True)
 
     def _make(self) -> None:
-        """Make the file, which has a log when it has its name.
+        """Make the file, in WAL mode before it has its name.
 
-        Else the first connections would wait for one another until it has one, each with a file
-        open that may have lost its name when they open the log by name.
+        Otherwise the first connections would wait for one another to set that mode, each with a
+        file open that may have lost its name by the time they open the log by name.
         """
         part = Path(f"{self._path}.part")
         part.unlink(missing_ok=True)
         os.close(os.open(part, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
-        with closing(sqlite3.connect(part)) as made:
-            made.execute("PRAGMA journal_mode = WAL")
+        with closing(sqlite3.connect(part)) as new:
+            new.execute("PRAGMA journal_mode = WAL")
         part.rename(self._path)
 
     def assert_filled(self) -> None:
@@ -152,10 +152,10 @@ class _File:
     def opening(self, wrapper: "DatabaseWrapper") -> tuple[int, int]:
         """Note that the connection opens the file that has the name now; return which one it is.
 
-        Raises OperationalError as long as this process has another file open that shares its
-        memory (`-shm`), as the one that had its name before can: to close either would drop the
-        locks that the process has on that memory (POSIX). SQLite would take it for nobody's then,
-        and cut it, and who has it mapped would die of SIGBUS.
+        Raises OperationalError as long as this process has an earlier file of that name open with
+        the same shared memory (`-shm`): closing either of them would drop the process's locks on
+        that memory (POSIX), SQLite would take it for unused and cut it, and a process that has it
+        mapped would be killed (SIGBUS).
         """
         with self._noting:
             now, memory = _which(str(self._path)), _which(f"{self._path}-shm")
@@ -167,15 +167,15 @@ class _File:
         raise sqlite3.OperationalError("the file that had its name before is still open")
 
     def opened(self, which: tuple[int, int]) -> tuple[int, ...]:
-        """Return what tells the files that were opened from all others.
+        """Return the identity of the files that were opened; empty if the name leads elsewhere now.
 
-        Return nothing, which no files are, if the one that had the name before has it no more.
+        No files have an empty identity, so the connection is left at its next use.
         """
         found = self._look()
         return found if found[:2] == which else ()
 
     def current(self) -> tuple[int, ...]:
-        """Return the same of those that have its name, a second ago at most."""
+        """Return the identity of the files that have the name, from LOOK_EVERY_S ago at most."""
         return self._found if monotonic() < self._look_at else self._look()
 
     def _look(self) -> tuple[int, ...]:
@@ -191,7 +191,7 @@ class _File:
 
 
 def _which(path: str) -> tuple[int, int]:
-    """Return what tells a file from all others; zeros if there is none."""
+    """Return the identity of a file, its device and inode; zeros if there is none."""
     try:
         status = os.stat(path)  # noqa: PTH116
     except OSError:
@@ -200,15 +200,15 @@ def _which(path: str) -> tuple[int, int]:
 
 
 class DatabaseWrapper(base.DatabaseWrapper):
-    """A connection that can be written to, and that leaves a file which was deleted or replaced.
+    """A connection that can write, and that leaves a file which was deleted or replaced.
 
-    SQLite would go on with the deleted file for good. Who uses a connection finds out within a
-    second, and after its transaction opens the file that has its name now. Who finds out also
-    closes what threads without a request have kept open.
+    SQLite would go on with the deleted file for good. A thread that uses its connection finds out
+    within a second, and opens the file that has the name now, after its transaction. It also closes
+    the connections that idle threads have kept open.
 
-    A value in SQLite has a type of its own, whatever its column's, and in a damaged file it may be
-    any. So reading never raises for a value: it gives what is there, and those who need another
-    type look at it (`Segment.faults`).
+    In SQLite each value has a type of its own, whatever its column's, and in a damaged file it may
+    be any. So reading never raises for a value: it gives what is there, and those who need a type
+    check it (`Segment.faults`).
     """
 
     ops_class = DatabaseOperations
@@ -217,9 +217,9 @@ class DatabaseWrapper(base.DatabaseWrapper):
         super().__init__(*arguments, **named)
         self._file: _File | None = None
         self.identity: tuple[int, ...] = ()
-        # Which file it has open, or is opening.
+        # The file that it has open or is opening.
         self.opened: tuple[int, int] | None = None
-        # Whether its thread has said that it needs it no more for now.
+        # Whether its thread has said that it does not need it for now.
         self._idle = False
         self._idling = Lock()
 
@@ -230,12 +230,12 @@ class DatabaseWrapper(base.DatabaseWrapper):
 
     @property
     def path(self) -> Path:
-        """Where the file is; without what a data directory that is read-only adds to its name."""
+        """Where the file is; in a read-only data directory, without the URI around it."""
         name = str(self.settings_dict["NAME"])
         return Path(unquote(urlsplit(name).path) if name.startswith("file:") else name)
 
     def ensure_connection(self) -> None:
-        """Connect if there is no connection, or only one to files that have lost their name."""
+        """Connect if there is no connection, or one to files that have lost their name."""
         with self._idling:
             self._idle = False
         if self._file and self.identity != self._file.current() and not self.in_atomic_block:
@@ -245,18 +245,18 @@ class DatabaseWrapper(base.DatabaseWrapper):
     def get_autocommit(self) -> bool:
         """Return whether it commits at once; Django asks before and after each request.
 
-        Without connecting anew, as Django's own does: a request that needs no database must not
-        fail as one cannot be opened.
+        Unlike Django's own it does not reconnect: a request that needs no database must not fail
+        because none can be opened.
         """
         return bool(self.autocommit if self.connection else super().get_autocommit())
 
     def close_if_unusable_or_obsolete(self) -> None:
-        """Do as Django does, before and after each request: its thread does not use it then."""
+        """Do as Django does, before and after each request; then its thread is idle."""
         super().close_if_unusable_or_obsolete()
         self._idle = not self.in_atomic_block
 
     def close_if_idle(self, but: tuple[int, ...]) -> None:
-        """Close it for its thread, unless that uses it or these are the files that it opened."""
+        """Close it for its thread, unless that uses it or it has these files open."""
         with self._idling:
             if self._idle and self.identity != but:
                 self.inc_thread_sharing()
@@ -266,7 +266,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
                     self.dec_thread_sharing()
 
     def may_share(self, memory: tuple[int, int], file: tuple[int, int]) -> bool:
-        """Return whether it has another file open, with this memory or it is unknown which."""
+        """Whether it has another file open, with this shared memory or one not known yet."""
         return self.opened not in (None, file) and self.identity[4:] in ((), memory)
 
     def _close(self) -> None:
@@ -274,22 +274,22 @@ class DatabaseWrapper(base.DatabaseWrapper):
         self.opened = None
 
     def get_connection_params(self) -> dict[str, Any]:
-        """Return Django's, without the conversion by a column's declared type, which may raise.
+        """Return Django's, without sqlite3's conversion by a column's declared type: it may raise.
 
-        The conversion by Django's field remains.
+        Django's conversion by field remains.
         """
         params: dict[str, Any] = super().get_connection_params()
         return params | {"detect_types": 0}
 
     def get_new_connection(self, conn_params: dict[str, Any]) -> sqlite3.Connection:
-        """Connect; raise OperationalError if it could only read.
+        """Connect; raise OperationalError if the connection could only read.
 
-        A file that cannot be opened to write is opened by SQLite to read; and the memory that its
-        connections share (`-shm`) stays so for the whole process, as long as any of them is open.
-        After a fault of a moment nothing would be stored any more.
+        SQLite opens a file read-only if it cannot open it to write, and the shared memory (`-shm`)
+        then stays so for the process, as long as any connection is open. After a fault of a moment
+        nothing would be stored any more.
         """
-        # Until one can write: of many that are opened at once one would always hold that file.
-        with _one_by_one if _only_reading.is_set() else nullcontext():
+        # Until one can write: of many that are opened at once one would always hold that memory.
+        with _one_by_one if _read_only.is_set() else nullcontext():
             return self._opened(conn_params)
 
     def _opened(self, conn_params: dict[str, Any]) -> sqlite3.Connection:
@@ -300,7 +300,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
             return opened[-1]
 
         try:
-            # Of a file that is said to be immutable nobody expects that it can be written to.
+            # A read-only data directory is served with immutable files.
             writable = "immutable=1" not in str(conn_params["database"])
             file = _files.setdefault(self.path, _File(self.path))
             if writable:
@@ -315,7 +315,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
                 _assert_writable(connection)
             self._file, self.identity = file, file.opened(which)
         except BaseException:
-            # At once, and not when the error is forgotten, which refers to it.
+            # Now, and not when the error, which refers to it, is collected.
             for each in opened:
                 each.close()
             self.opened = None
@@ -324,5 +324,5 @@ class DatabaseWrapper(base.DatabaseWrapper):
 
     @cached_property
     def wrap_database_errors(self) -> DatabaseErrorWrapper:
-        """What all that may fail in the database runs within."""
+        """Return what all that may fail in the database runs within."""
         return _Errors(self)

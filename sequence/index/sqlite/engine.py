@@ -3,10 +3,9 @@
 import fcntl
 import os
 import sqlite3
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
 
 from django.db import DatabaseError
 
@@ -47,20 +46,14 @@ def is_damage(error: Exception) -> bool:
 
 
 class SQLiteEngine(Engine):
-    """A file in the data directory, with one writer at a time."""
+    """A file in the data directory. A transaction has all of it, so none locks segments."""
 
     json_rows = "json_each(%s)"
 
     @property
-    def path(self) -> Path:
-        """Where the file is."""
-        path: Path = self._wrapper.path
-        return path
-
-    @property
-    def name(self) -> str:
-        """Return the file's name."""
-        return self.path.name
+    def name(self) -> str:  # type: ignore[override]
+        """The file's name."""
+        return str(self._wrapper.path.name)
 
     def structure_fault(self, check: str) -> str | None:
         """Return the first fault that SQLite's check finds."""
@@ -79,7 +72,7 @@ class SQLiteEngine(Engine):
         By its name: to open and close the file would drop the locks that this process has on it.
         """
         with suppress(FileNotFoundError):
-            return self.path.stat().st_size == 0
+            return bool(self._wrapper.path.stat().st_size == 0)
         return False
 
     def is_damage(self, error: DatabaseError) -> bool:
@@ -93,15 +86,12 @@ class SQLiteEngine(Engine):
     @contextmanager
     def exclusive(self) -> Iterator[None]:
         """Lock the file's directory."""
-        directory = os.open(self.path.parent, os.O_RDONLY)
+        directory = os.open(self._wrapper.path.parent, os.O_RDONLY)
         try:
             fcntl.flock(directory, fcntl.LOCK_EX)
             yield
         finally:
             os.close(directory)
-
-    def lock(self, cursor: Any, segments: Iterable[int]) -> None:
-        """Do nothing: a transaction that may write has the whole file (settings: IMMEDIATE)."""
 
     @contextmanager
     def durable(self) -> Iterator[None]:
@@ -131,11 +121,12 @@ class SQLiteEngine(Engine):
     def set_aside(self) -> None:
         """Rename the file and its log to DAMAGED, in place of what was there."""
         self._wrapper.close()
-        if not self.path.exists():
+        path: Path = self._wrapper.path
+        if not path.exists():
             return
-        aside = self.path.with_name(DAMAGED)
+        aside = path.with_name(DAMAGED)
         for end in ("-wal", "-shm", ""):
             # Remove each old one first: the log of another index would be taken for this one's.
             Path(f"{aside}{end}").unlink(missing_ok=True)
             with suppress(FileNotFoundError):
-                Path(f"{self.path}{end}").rename(f"{aside}{end}")
+                Path(f"{path}{end}").rename(f"{aside}{end}")
