@@ -136,12 +136,9 @@ def hosts(name: str, default: list[str]) -> list[str]:
     found = [part if part == "*" else _host(part) for part in _parts(value.lower())]
     if found and all(found):
         return [host for host in found if host]
-    _refuse(
-        name,
-        value,
-        "names or addresses joined by commas, without scheme or port, such as "
-        "fibo.example.org,.example.org,10.0.0.7,[::1]; or *",
-    )
+    example = "fibo.example.org,.example.org,10.0.0.7,[::1]; or *"
+    allowed = "names or addresses joined by commas, without scheme or port, such as"
+    _refuse(name, value, f"{allowed} {example}")
 
 
 def networks(name: str, default: str) -> list[str]:
@@ -153,11 +150,8 @@ def networks(name: str, default: str) -> list[str]:
             if network != "*":
                 ip_network(network)
         return found
-    _refuse(
-        name,
-        value,
-        "addresses or networks joined by commas, such as 10.0.0.7,10.1.0.0/16; or *",
-    )
+    example = "10.0.0.7,10.1.0.0/16; or *"
+    _refuse(name, value, f"addresses or networks joined by commas, such as {example}")
 
 
 def endpoint(name: str) -> str | None:

@@ -33,12 +33,26 @@ BODIES_BELOW = "/admin/"
 MAX_BODY_BYTES = 64 * 1024
 """How long such a body may be; it is received into memory before the application is called."""
 
-_STATUSES = {
-    errors.LimitRequestLine: (414, "URI Too Long"),
-    errors.ExpectationFailed: (417, "Expectation Failed"),
-    errors.LimitRequestHeaders: (431, "Request Header Fields Too Large"),
-    errors.UnsupportedTransferCoding: (501, "Not Implemented"),
+_REFUSALS = {
+    errors.LimitRequestLine: (
+        "414 URI Too Long",
+        f"The request line is too long; {message.MAX_REQUEST_LINE} bytes are allowed.",
+    ),
+    errors.ExpectationFailed: ("417 Expectation Failed", ""),
+    errors.LimitRequestHeaders: (
+        "431 Request Header Fields Too Large",
+        "The headers are too many or too long; "
+        f"{MAX_FIELDS} are allowed, with {MAX_HEADERS_BYTES:,} bytes together.",
+    ),
+    errors.UnsupportedTransferCoding: ("501 Not Implemented", ""),
+    MemoryError: (
+        "503 Service Unavailable",
+        "The service has too little memory for this now; please try again.",
+    ),
 }
+"""Status and sentence by error; if there is no sentence, the error's own is quoted."""
+_MALFORMED = ("400 Bad Request", "")
+_FAILED = ("500 Internal Server Error", "The server made an error; it has been logged.")
 # The parse errors that are the server's fault.
 _OWN_FAULTS = (
     errors.ConfigurationProblem,
@@ -173,33 +187,19 @@ def is_clients(error: Exception) -> bool:
 
 def refusal(error: Exception, method: str | None) -> bytes:
     """Return the response to a request that was refused before the application or failed in it."""
-    status, reason = _STATUSES.get(type(error), (400, "Bad Request"))
-    if isinstance(error, MemoryError):
-        status, reason = 503, "Service Unavailable"
-        sentence = "The service has too little memory for this now; please try again."
-    elif not is_clients(error):
-        status, reason = 500, "Internal Server Error"
-        sentence = "The server made an error; it has been logged."
-    elif isinstance(error, errors.LimitRequestLine):
-        sentence = f"The request line is too long; {message.MAX_REQUEST_LINE} bytes are allowed."
-    elif isinstance(error, errors.LimitRequestHeaders):
-        sentence = (
-            "The headers are too many or too long; "
-            f"{MAX_FIELDS} are allowed, with {MAX_HEADERS_BYTES:,} bytes together."
-        )
-    elif isinstance(error, Refused):
-        sentence = str(error)
-    else:
-        sentence = f"The request cannot be read: {shortened(str(error), 100)}."
+    status, sentence = _REFUSALS.get(type(error), _MALFORMED if is_clients(error) else _FAILED)
+    if not sentence:
+        malformed = f"The request cannot be read: {shortened(str(error), 100)}."
+        sentence = str(error) if isinstance(error, Refused) else malformed
     body = f"{sentence}\n"
     head = (
-        f"HTTP/1.1 {status} {reason}",
+        f"HTTP/1.1 {status}",
         f"Date: {http_date()}",
         "Connection: close",
         "Content-Type: text/plain; charset=utf-8",
         f"Content-Length: {len(body)}",
         "Cache-Control: no-store",
         "X-Content-Type-Options: nosniff",
-        *(["Retry-After: 5"] if status == 503 else []),
+        *(["Retry-After: 5"] if isinstance(error, MemoryError) else []),
     )
     return "\r\n".join((*head, "", "" if method == "HEAD" else body)).encode("latin-1")

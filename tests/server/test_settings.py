@@ -301,7 +301,7 @@ def test_a_lower_maximum_lowers_what_is_populated(tmp_path: Path) -> None:
     assert "The first 50 terms are stored" in found.stdout
 
 
-def test_what_postgresql_needs_is_named_where_it_is_missing(tmp_path: Path) -> None:
+def test_what_postgresql_needs_is_named_if_it_is_missing(tmp_path: Path) -> None:
     (tmp_path / "psycopg.py").write_text("raise ImportError")
     url = "postgres://fibo:secret@db/fibo"
     found = manage(tmp_path, "check", DATABASE_URL=url, PYTHONPATH=str(tmp_path))
