@@ -3,7 +3,7 @@
 from sequence.index import engine
 from sequence.index.postgresql.engine import PostgreSQLEngine
 from sequence.index.sqlite.engine import SQLiteEngine
-from tests.conftest import ROOT
+from tests.support.processes import ROOT
 
 
 def test_no_module_asks_which_database_has_the_index() -> None:

@@ -8,8 +8,6 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from tests.support.processes import ROOT
-from tests.support.servers import Server
 import pytest
 
 from sequence.protocol.query import MAX_MODULUS, MAX_VALUE_DIGITS
@@ -17,6 +15,8 @@ from sequence.text.format import FORMATS
 from sequence.text.layout import MAX_N
 from sequence.views import OPENAPI
 from sequence.web import term_facts
+from tests.support.processes import ROOT
+from tests.support.servers import Server
 
 
 def test_the_service_is_as_it_is_described(serve: Callable[..., Server], tmp_path: Path) -> None:
