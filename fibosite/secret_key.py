@@ -1,17 +1,17 @@
-"""Django's secret key, kept in a file of the data directory if the environment has none.
+"""Django's secret key, stored in a file of the data directory if the environment has none.
 
-Nothing but sessions depends on it. Processes that start together share one: whoever holds the
-file's lock first creates it.
+Nothing but sessions depends on it. Processes that start together share one: the first that holds
+the directory's lock creates it.
 """
 
-import errno
-import fcntl
 import os
 import secrets
-import stat
 import sys
-from io import FileIO
 from pathlib import Path
+
+from sequence.errors import NotSegmentFile
+from sequence.store.lock import exclusive_directory
+from sequence.store.regular import open_regular, sync_names
 
 
 def is_guessable(secret: str) -> bool:
@@ -25,19 +25,12 @@ def read_or_create(path: Path) -> str:
     One that cannot be used ends the process with a sentence.
     """
     try:
-        with _open(path) as file:
-            fcntl.flock(file, fcntl.LOCK_EX)
-            # After a power cut a file may hold zeros.
-            content = file.read(4096).strip(b"\0 \t\r\n")
-            if not content:
-                content = secrets.token_urlsafe(64).encode()
-                _write(path, file, content)
-        secret = content.decode()
+        with exclusive_directory(path.parent):
+            secret = _read(path) or _create(path)
+    except NotSegmentFile:
+        why = "is no regular file"
     except (OSError, UnicodeDecodeError) as error:
-        if path.is_symlink() or (path.exists() and not path.is_file()):
-            why = "is no regular file"
-        else:
-            why = f"cannot be used ({getattr(error, 'strerror', 'it is not UTF-8')})"
+        why = f"cannot be used ({getattr(error, 'strerror', 'it is not UTF-8')})"
     else:
         if not is_guessable(secret):
             return secret
@@ -48,34 +41,28 @@ def read_or_create(path: Path) -> str:
     )
 
 
-def _open(path: Path) -> FileIO:
-    """Open the file, readable by its owner only; follow no link and wait for no FIFO."""
-    flags = os.O_NOFOLLOW | os.O_NONBLOCK
+def _read(path: Path) -> str:
+    """Return the secret, empty if there is none; after a power cut a file may hold zeros."""
     try:
-        file = FileIO(os.open(path, os.O_RDWR | os.O_CREAT | flags, 0o600), "r+")
-    except OSError:
-        if not os.access(path, os.R_OK):
-            raise
-        file = FileIO(os.open(path, os.O_RDONLY | flags))
-    if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-        file.close()
-        raise OSError
-    return file
+        with open_regular(path, os.O_RDONLY) as file:
+            return file.read(4096).strip(b"\0 \t\r\n").decode()
+    except FileNotFoundError:
+        return ""
 
 
-def _write(path: Path, file: FileIO, content: bytes) -> None:
-    """Write the secret durably, whole or not at all; the caller holds the file's lock."""
+def _create(path: Path) -> str:
+    """Write a new secret durably, whole or not at all, readable by its owner only."""
+    secret = secrets.token_urlsafe(64)
+    new = path.with_name(path.name + ".new")
     try:
-        os.fchmod(file.fileno(), 0o600)
-        file.truncate(0)
-        if os.pwrite(file.fileno(), content, 0) < len(content):
-            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-        os.fsync(file.fileno())
-        directory = os.open(path.parent, os.O_RDONLY)
-        try:
-            os.fsync(directory)
-        finally:
-            os.close(directory)
+        new.unlink(missing_ok=True)
+        with open(new, "x", opener=lambda name, flags: os.open(name, flags, 0o600)) as file:
+            file.write(secret)
+            file.flush()
+            os.fsync(file.fileno())
+        new.replace(path)
     except OSError:
-        path.unlink(missing_ok=True)
+        new.unlink(missing_ok=True)
         raise
+    sync_names(path.parent)
+    return secret
