@@ -72,7 +72,7 @@ def fetching_wins(monkeypatch: pytest.MonkeyPatch, wins: bool) -> None:
     monkeypatch.setattr(budget, "is_fetched", lambda _: wins)
 
 
-def test_what_is_missing_is_computed_and_then_in_the_bucket_and_copied(client: Client) -> None:
+def test_what_is_missing_is_computed_and_then_in_the_bucket_and_cached(client: Client) -> None:
     assert ask(client) == oracle.text(0, TERMS)
     assert (sorted(remote().names()), cached()) == (NAMES, NAMES)
     assert [segment.name for segment in Segment.objects.all()] == NAMES
@@ -189,7 +189,7 @@ def flip(content: bytes) -> bytes:
     return content[:300_000] + bytes([content[300_000] ^ 1]) + content[300_001:]
 
 
-def test_an_object_that_changed_is_found_when_it_is_read_and_mended(
+def test_an_object_that_changed_is_found_when_it_is_read_and_repaired(
     client: Client, monkeypatch: pytest.MonkeyPatch, events: list[object]
 ) -> None:
     ask(client)
@@ -213,7 +213,7 @@ def damage(name: str) -> None:
     remote().publish(name, [changed])
 
 
-def test_a_copy_that_changed_is_made_again_and_the_object_stays(
+def test_a_copy_that_changed_is_rebuilt_and_the_object_stays(
     client: Client, data_dir: Path, events: list[object]
 ) -> None:
     ask(client)
@@ -242,9 +242,7 @@ def verified() -> list[str]:
     return found
 
 
-def test_verify_looks_at_objects_and_copies_and_repair_mends_both(
-    client: Client, data_dir: Path
-) -> None:
+def test_verify_looks_at_all_replicas_and_repairs_them(client: Client, data_dir: Path) -> None:
     ask(client)
     damage(NAMES[0])
     path = data_dir / "segments" / NAMES[1]
@@ -262,7 +260,7 @@ def test_verify_looks_at_objects_and_copies_and_repair_mends_both(
     assert (sorted(remote().names()), cached()) == (NAMES, NAMES)
 
 
-def test_rows_that_are_lost_are_made_again_from_the_objects(client: Client) -> None:
+def test_rows_that_are_lost_are_rebuilt_from_the_objects(client: Client) -> None:
     ask(client)
     models.remove(Segment.objects.all())
     changed_at = [head(name)["LastModified"] for name in NAMES]
