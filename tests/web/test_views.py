@@ -191,7 +191,7 @@ def test_a_wrong_sum_is_told_before_the_first_byte(
 
 
 @pytest.mark.django_db(transaction=True)
-@pytest.mark.parametrize("part", ["make", "stored"])
+@pytest.mark.parametrize("part", ["build_or_reconcile", "stored"])
 @pytest.mark.parametrize(
     "fault",
     [OSError(28, "No space left on device"), OperationalError("database is locked")],
