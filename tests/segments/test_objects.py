@@ -43,6 +43,12 @@ def bucket_of_hosts(
     settings.FIBO_OBJECT_STORE = conf.ObjectStore(bucket_name, "segments", s3.meta.endpoint_url)
 
 
+@pytest.fixture(autouse=True)
+def patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The object store of these tests shares a processor with them."""
+    monkeypatch.setattr(bucket, "READ_TIMEOUT_S", 20)
+
+
 def remote() -> bucket.SegmentBucket:
     """The bucket of the store."""
     found = storage.store().replicas("none")[0]
@@ -161,11 +167,12 @@ def test_answers_go_on_without_the_object_store(
 
 
 def test_a_silent_object_store_costs_a_process_no_more_than_a_first_wait(
-    client: Client, settings: Settings, tmp_path: Path
+    client: Client, settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It accepts connections and never answers; each request would fetch, as slices of nginx do."""
     ask(client)
     other_host(settings, tmp_path / "other")
+    monkeypatch.setattr(bucket, "READ_TIMEOUT_S", 1)
     settings.FIBO_FETCH = conf.ALWAYS
     with socket.create_server(("127.0.0.1", 0), backlog=64) as listener:
         endpoint_url = f"http://127.0.0.1:{listener.getsockname()[1]}"
