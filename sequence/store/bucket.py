@@ -28,7 +28,7 @@ class Clients(NamedTuple):
     """Two clients of one object store, which threads may share."""
 
     reading: Any
-    """Tries once and waits for READ_TIMEOUT_S: a client waits too, and can have the bytes computed."""
+    """Tries once and gives up soon: a client waits too, and can have the bytes computed."""
     patient: Any
     """For all else, which runs in the background or for an operator."""
 
