@@ -1,7 +1,7 @@
 """Deletes what is surplus in the store, so that it keeps to its budget."""
 
 from collections.abc import Generator
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 from sequence.index import engine, rows
 from sequence.index.failures import Failures
@@ -18,6 +18,8 @@ class Surplus(NamedTuple):
 
     name: str
     length_bytes: int
+    is_evicted: bool = False
+    """Whether only the cache of the store loses it."""
 
 
 def surplus() -> list[Surplus]:
@@ -25,7 +27,7 @@ def surplus() -> list[Surplus]:
     lengths = storage.store().on_disk()
     rows = (segment_name(number) for number in inventory.numbers() if not budget.keeps(number))
     return [
-        Surplus(name, lengths.get(name) or 0)
+        Surplus(name, lengths.get(name) or 0, is_evicted=budget.keeps(_number(name)))
         for name in sorted({*lengths, *rows})
         if not budget.is_on_disk(name)
     ]
@@ -48,7 +50,7 @@ def delete(found: list[Surplus]) -> Generator[Surplus]:
                     with store.sole_builder(each.name):
                         # Again, as it may have been built since.
                         _delete_rows([each])
-                        store.evict(each.name)
+                        (store.evict if each.is_evicted else store.remove)(each.name)
                     yield each
             store.sync()
     if found:
@@ -58,8 +60,11 @@ def delete(found: list[Surplus]) -> Generator[Surplus]:
 
 
 def _delete_rows(batch: list[Surplus]) -> None:
-    """Delete the rows of what is not only evicted from a cache."""
     # By number alone: in a damaged row the name may be another one.
-    numbers = [number for each in batch if (number := segment_number(each.name)) is not None]
-    gone = [number for number in numbers if not budget.keeps(number)]
-    rows.forget(Segment.objects.filter(number__in=gone))
+    numbers = [_number(each.name) for each in batch if not each.is_evicted]
+    rows.forget(Segment.objects.filter(number__in=numbers))
+
+
+def _number(name: str) -> int:
+    """Return the number in the name of a segment of the store's own."""
+    return cast("int", segment_number(name))

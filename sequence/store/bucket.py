@@ -18,6 +18,9 @@ from sequence.store.store import CHUNK_BYTES, LABEL, Chunks, IsOwn, Segments, re
 from sequence.text.layout import SEGMENT_SUFFIX, is_segment_name
 from sequence.text.span import Span
 
+READ_TIMEOUT_S = 1.0
+"""For the first byte, and for each chunk after it."""
+
 NOT_THERE, THERE_ALREADY, BEYOND_END = 404, 412, 416
 
 
@@ -25,7 +28,7 @@ class Clients(NamedTuple):
     """Two clients of one object store, which threads may share."""
 
     reading: Any
-    """Tries once and waits for a second: a client waits too, and can have the bytes computed."""
+    """Tries once and gives up soon: a client waits too, and can have the bytes computed."""
     patient: Any
     """For all else, which runs in the background or for an operator."""
 
@@ -53,7 +56,7 @@ class Clients(NamedTuple):
                 "s3", endpoint_url=endpoint_url, config=config.merge(limits), **access
             )
 
-        return cls(client(1, attempts=1), client(10, attempts=2))
+        return cls(client(READ_TIMEOUT_S, attempts=1), client(10, attempts=2))
 
 
 class SegmentBucket(Segments):

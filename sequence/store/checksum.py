@@ -14,7 +14,7 @@ CHECKSUM_BYTES = 4
 
 
 class BlockChecksums:
-    """The CRC-32 of every block of a segment that is given piece by piece."""
+    """The CRC-32 of every block of a segment, which comes piece by piece."""
 
     def __init__(self) -> None:
         self._digest = bytearray()
@@ -22,7 +22,7 @@ class BlockChecksums:
         self._filled_bytes = 0
 
     def update(self, piece: bytes | memoryview) -> None:
-        """Takes the next piece, which may begin and end anywhere in a block."""
+        """Take the next piece, which may begin and end anywhere in a block."""
         rest = memoryview(piece)
         while rest:
             part = rest[: BLOCK_BYTES - self._filled_bytes]
@@ -34,7 +34,7 @@ class BlockChecksums:
             rest = rest[len(part) :]
 
     def digest(self) -> bytes:
-        """The checksums of all blocks so far, 4 bytes big-endian each."""
+        """Return the checksums of all blocks so far, 4 bytes big-endian each."""
         begun = self._crc.to_bytes(CHECKSUM_BYTES, "big") if self._filled_bytes else b""
         return bytes(self._digest) + begun
 
@@ -42,7 +42,7 @@ class BlockChecksums:
 def checked(
     name: str, chunks: Iterable[bytes], start: int, checksums: bytes | memoryview
 ) -> Iterator[bytes]:
-    """The chunks of a segment from `start` on, each given only when its blocks are right.
+    """Yield the chunks of a segment from `start` on, each only if its blocks are right.
 
     Chunks begin and end with blocks. Raises BlockMismatch.
     """
@@ -60,7 +60,7 @@ def verify(name: str, chunk: bytes | memoryview, start: int, checksums: bytes | 
 
 
 def _digest(chunk: bytes | memoryview) -> bytes:
-    """What BlockChecksums tells of a chunk that begins with a block, in less time."""
+    """Return what BlockChecksums does for a chunk that begins with a block, in less time."""
     view, crc32 = memoryview(chunk), isal_zlib.crc32
     starts = range(0, len(chunk), BLOCK_BYTES)
     return b"".join(
@@ -69,6 +69,6 @@ def _digest(chunk: bytes | memoryview) -> bytes:
 
 
 def blocks_around(span: Span, length: int) -> Span:
-    """The whole blocks, of a segment of that length, in which the span lies; as bytes."""
+    """Return the span of the whole blocks, of a segment of that length, that the span touches."""
     stop = -(-span.stop // BLOCK_BYTES) * BLOCK_BYTES
     return Span(span.start // BLOCK_BYTES * BLOCK_BYTES, min(stop, length))

@@ -1,7 +1,7 @@
-"""The segment files that a process has open, for all who read them, and what of them was checked.
+"""The segment files that a process has open, for all its readers, and when each block was checked.
 
-A block that was checked a moment ago is not read again before it is sent, as long as its file tells
-by nothing that it has changed since.
+A block that was checked a moment ago is not read again before it is sent, as long as nothing about
+its file has changed since.
 """
 
 import os
@@ -117,7 +117,7 @@ def _identity(status: os.stat_result) -> Identity:
 
 
 def _numbers(span: Span) -> range:
-    """The numbers of the blocks in which the span lies."""
+    """Return the numbers of the blocks that the span touches."""
     return range(span.start // BLOCK_BYTES, -(-span.stop // BLOCK_BYTES))
 
 

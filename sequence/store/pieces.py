@@ -31,8 +31,7 @@ class HasFileno(Protocol):
 class FileSpan:
     """The bytes [start, stop) of an open file; `start` moves on as they are sent.
 
-    To be asked before each of its bytes is sent is whether the file has them still: a span may wait
-    for its client for long.
+    A span may wait for its client for long: whoever sends its bytes asks `is_right` before each.
     """
 
     __slots__ = ("file", "start", "stop")
@@ -48,15 +47,15 @@ class FileSpan:
         return self.file.fileno()
 
     def is_right(self, count: int) -> bool:  # noqa: ARG002
-        """Whether the next `count` bytes are what was promised, as far as can be known now."""
+        """Whether the next `count` bytes are what was promised, as far as one can tell now."""
         return True
 
     def instead(self, start: int, stop: int) -> Iterable[bytes]:  # noqa: ARG002
-        """Return the bytes [start, stop) if the file does not have them; none if nobody knows."""
+        """Return the bytes [start, stop) without the file; none if there is no other way."""
         return ()
 
     def rescue(self) -> bytes:
-        """Take the next bytes, but from elsewhere; raises EOFError if nobody knows them."""
+        """Take the next bytes from `instead`; raises EOFError if it does not have them."""
         stop = min(self.start + CHUNK_BYTES, self.stop)
         found = b"".join(self.instead(self.start, stop))
         if len(found) != stop - self.start:
@@ -85,7 +84,7 @@ def pieces_of(body: Any) -> Iterable[Piece]:
 
 
 def in_bytes(pieces: Iterable[Piece]) -> Iterator[bytes]:
-    """The pieces as bytes."""
+    """Yield the pieces as bytes."""
     for piece in pieces:
         if isinstance(piece, FileSpan):
             yield from piece.chunks()

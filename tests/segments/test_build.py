@@ -72,9 +72,7 @@ def test_a_maximum_that_changes_rebuilds_only_what_became_too_short(
         assert populate.missing(max_sn) == [n for n in conf.layout().numbers(Span(0, max_sn)) if n]
 
 
-def test_a_stored_segment_is_not_made_again(
-    data_dir: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_stored_segment_is_not_rebuilt(data_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     build.segment(2)
     made_at = Segment.objects.get().created_at
     monkeypatch.setattr(build, "compute", None)
@@ -133,9 +131,7 @@ def test_bytes_whose_rows_cannot_be_written_are_removed(
 
 
 @pytest.mark.parametrize("damage", [b"", b"0", b"8"])
-def test_bytes_without_rows_are_taken_in_where_they_are_right(
-    data_dir: Path, damage: bytes
-) -> None:
+def test_bytes_without_rows_are_reconciled_if_they_are_right(data_dir: Path, damage: bytes) -> None:
     """As after a power cut between the rename and the commit, or the loss of the index."""
     path = data_dir / "segments" / build.segment(0).name
     rows.forget(Segment.objects.all())
@@ -149,7 +145,7 @@ def test_bytes_without_rows_are_taken_in_where_they_are_right(
     assert Term.objects.count() == conf.layout().terms(0).length
 
 
-def test_all_segments_without_rows_are_taken_in(data_dir: Path) -> None:
+def test_all_segments_without_rows_are_reconciled(data_dir: Path) -> None:
     for number in (0, 1, 2, 30):
         build.segment(number)
     rows.forget(Segment.objects.exclude(number=1))
@@ -174,7 +170,7 @@ def test_a_store_of_another_layout_is_refused_and_not_touched(
     assert storage.store().label() == conf.layout().label
 
 
-def test_a_store_that_another_process_labelled_meanwhile_is_refused(
+def test_a_store_that_another_process_labelled_is_refused(
     data_dir: Path, settings: Settings
 ) -> None:
     storage.store()
@@ -184,7 +180,7 @@ def test_a_store_that_another_process_labelled_meanwhile_is_refused(
         build.segment(0)
 
 
-def opened_anew() -> None:
+def reopened() -> None:
     """What a start does."""
     storage._opened.cache_clear()
     storage.store()
@@ -200,7 +196,7 @@ def test_a_flipped_bit_in_the_label_is_put_right_by_the_segments(data_dir: Path)
         content = bytearray(right)
         content[bit // 8] ^= 1 << bit % 8
         path.write_bytes(content)
-        opened_anew()
+        reopened()
         assert path.read_bytes() == right
 
 
@@ -227,7 +223,7 @@ def test_a_damaged_label_is_put_right_by_the_segments(
     path = data_dir / "segments" / "layout.json"
     path.unlink()
     damage(path)
-    opened_anew()
+    reopened()
     assert path.read_text() == conf.layout().label
     assert not path.is_symlink()
 
@@ -274,7 +270,7 @@ def test_a_repair_never_leaves_a_row_without_a_file(
     assert path.read_bytes() == oracle.text(*conf.layout().terms(0))
 
 
-def test_taking_in_goes_on_after_what_it_cannot_take(data_dir: Path) -> None:
+def test_reconciling_goes_on_after_what_cannot_be(data_dir: Path) -> None:
     list(map(build.segment, range(4)))
     rows.forget(Segment.objects.all())
     segments = data_dir / "segments"

@@ -45,6 +45,12 @@ def bucket_of_hosts(
     settings.FIBO_OBJECT_STORE = conf.ObjectStore(bucket_name, "segments", s3.meta.endpoint_url)
 
 
+@pytest.fixture(autouse=True)
+def patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The object store of these tests shares a processor with them."""
+    monkeypatch.setattr(bucket, "READ_TIMEOUT_S", 20)
+
+
 def remote() -> bucket.SegmentBucket:
     """The bucket of the store."""
     found = storage.store().replicas("none")[0]
@@ -74,7 +80,7 @@ def fetching_wins(monkeypatch: pytest.MonkeyPatch, wins: bool) -> None:
     monkeypatch.setattr(budget, "is_fetched", lambda _: wins)
 
 
-def test_what_is_missing_is_computed_and_then_in_the_bucket_and_copied(client: Client) -> None:
+def test_what_is_missing_is_computed_and_then_in_the_bucket_and_cached(client: Client) -> None:
     assert ask(client) == oracle.text(0, TERMS)
     assert (sorted(remote().names()), cached()) == (NAMES, NAMES)
     assert [segment.name for segment in Segment.objects.all()] == NAMES
@@ -163,11 +169,12 @@ def test_answers_go_on_without_the_object_store(
 
 
 def test_a_silent_object_store_costs_a_process_no_more_than_a_first_wait(
-    client: Client, settings: Settings, tmp_path: Path
+    client: Client, settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It accepts connections and never answers; each request would fetch, as slices of nginx do."""
     ask(client)
     other_host(settings, tmp_path / "other")
+    monkeypatch.setattr(bucket, "READ_TIMEOUT_S", 1)
     settings.FIBO_FETCH = conf.ALWAYS
     with socket.create_server(("127.0.0.1", 0), backlog=64) as listener:
         endpoint_url = f"http://127.0.0.1:{listener.getsockname()[1]}"
@@ -187,7 +194,7 @@ class Broken:
         raise ConnectionRefusedError(name)
 
 
-def test_an_object_that_changed_is_found_when_it_is_read_and_mended(
+def test_an_object_that_changed_is_found_when_it_is_read_and_repaired(
     client: Client, monkeypatch: pytest.MonkeyPatch, events: list[object]
 ) -> None:
     ask(client)
@@ -211,7 +218,7 @@ def damage(name: str) -> None:
     remote().publish(name, [changed])
 
 
-def test_a_copy_that_changed_is_made_again_and_the_object_stays(
+def test_a_copy_that_changed_is_rebuilt_and_the_object_stays(
     client: Client, data_dir: Path, events: list[object]
 ) -> None:
     ask(client)
@@ -240,9 +247,7 @@ def verified() -> list[str]:
     return found
 
 
-def test_verify_looks_at_objects_and_copies_and_repair_mends_both(
-    client: Client, data_dir: Path
-) -> None:
+def test_verify_looks_at_all_replicas_and_repairs_them(client: Client, data_dir: Path) -> None:
     ask(client)
     damage(NAMES[0])
     path = data_dir / "segments" / NAMES[1]
@@ -260,7 +265,7 @@ def test_verify_looks_at_objects_and_copies_and_repair_mends_both(
     assert (sorted(remote().names()), cached()) == (NAMES, NAMES)
 
 
-def test_rows_that_are_lost_are_made_again_from_the_objects(client: Client) -> None:
+def test_rows_that_are_lost_are_rebuilt_from_the_objects(client: Client) -> None:
     ask(client)
     rows.forget(Segment.objects.all())
     changed_at = [head(name)["LastModified"] for name in NAMES]

@@ -1,4 +1,4 @@
-"""Whatever becomes of what is stored, the right bytes come, and the store is mended."""
+"""Whatever becomes of what is stored, the right bytes come, and the store is repaired."""
 
 import os
 import random
@@ -52,7 +52,7 @@ def stored_file(data_dir: Path, number: int) -> Path:
     return data_dir / "segments" / build.segment(number).name
 
 
-def test_any_flipped_bit_is_mended_and_never_sent(data_dir: Path, events: list[object]) -> None:
+def test_any_flipped_bit_is_repaired_and_never_sent(data_dir: Path, events: list[object]) -> None:
     rng = random.Random(4)
     for _ in range(40):
         path = stored_file(data_dir, rng.choice([0, 1]))
@@ -64,7 +64,7 @@ def test_any_flipped_bit_is_mended_and_never_sent(data_dir: Path, events: list[o
     assert len(events) >= 40
 
 
-def test_a_flipped_bit_in_mid_stream_is_mended_too(data_dir: Path) -> None:
+def test_a_flipped_bit_in_mid_stream_is_repaired_too(data_dir: Path) -> None:
     path = stored_file(data_dir, 1)
     left = chunks(Representation(FORMATS["text"], Span(0, TERMS)), [Span(0, len(TEXT))])
     found = next(left)
@@ -171,7 +171,7 @@ def test_pieces_grow_for_clients_that_take_them() -> None:
 
 
 @pytest.mark.parametrize("left", [None, 0, 1, 262_143, 262_144, 300_000, -1])
-def test_a_file_that_is_gone_or_cut_is_mended(
+def test_a_file_that_is_gone_or_cut_is_repaired(
     data_dir: Path, left: int | None, events: list[object]
 ) -> None:
     build.segment(0)
@@ -187,7 +187,7 @@ def test_a_file_that_is_gone_or_cut_is_mended(
     assert events
 
 
-def test_a_file_that_is_cut_while_it_streams_is_mended(data_dir: Path) -> None:
+def test_a_file_that_is_cut_while_it_streams_is_repaired(data_dir: Path) -> None:
     path = stored_file(data_dir, 0)
     right = path.read_bytes()
     chunks = read.chunks(build.segment(0), Span(0, len(right)))
@@ -224,9 +224,7 @@ def test_a_disk_that_cannot_be_read_does_not_matter(
 
 @pytest.mark.parametrize("column", ["length_bytes", "start_offset", "first_term", "term_count"])
 @pytest.mark.parametrize("shift", [-1, 1, 1024])
-def test_a_row_that_says_something_else_is_made_again(
-    data_dir: Path, column: str, shift: int
-) -> None:
+def test_a_row_that_says_something_else_is_rebuilt(data_dir: Path, column: str, shift: int) -> None:
     for number in range(3):
         build.segment(number)
     Segment.objects.filter(number=1).update(**{column: F(column) + shift})
@@ -236,7 +234,7 @@ def test_a_row_that_says_something_else_is_made_again(
     assert Segment.objects.count() == 3
 
 
-def test_a_checksum_that_is_wrong_is_made_again(data_dir: Path) -> None:
+def test_a_checksum_that_is_wrong_is_rebuilt(data_dir: Path) -> None:
     build.segment(1)
     right = bytes(Segment.objects.get(number=1).block_checksums)
     Segment.objects.filter(number=1).update(block_checksums=b"\0" + right[1:])
@@ -249,7 +247,7 @@ def test_a_checksum_that_is_wrong_is_made_again(data_dir: Path) -> None:
     assert bytes(Segment.objects.get(number=1).block_checksums) == right
 
 
-def test_a_term_that_ends_elsewhere_is_made_again(
+def test_a_term_that_ends_elsewhere_is_rebuilt(
     data_dir: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     build.segment(0)

@@ -296,7 +296,7 @@ def test_a_builder_goes_on_where_another_one_died(store: SegmentDirectory) -> No
     assert names(store) == [NAME]
 
 
-def test_a_lock_that_was_removed_meanwhile_is_taken_anew(store: SegmentDirectory) -> None:
+def test_a_lock_that_was_removed_is_taken_again(store: SegmentDirectory) -> None:
     """A builder that waited for a file which is gone must not work beside one with a new file."""
     entered = threading.Event()
 

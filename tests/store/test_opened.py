@@ -255,7 +255,7 @@ def test_so_many_files_are_kept_open_at_most(tmp_path: Path, clock: list[float])
     assert store.file(name, len(CONTENT)) is store.file(name, len(CONTENT))
 
 
-def test_a_longer_segment_of_the_same_file_is_checked_anew(path: Path) -> None:
+def test_a_longer_segment_of_the_same_file_is_checked_again(path: Path) -> None:
     store, length = SegmentDirectory(path.parent), BLOCK_BYTES + 10
     shorter = store.file(NAME, length)
     assert shorter.check(MIDDLE, checksums(CONTENT[:length])) == 1

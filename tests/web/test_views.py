@@ -194,7 +194,7 @@ def test_a_wrong_sum_is_told_before_the_first_byte(
 
 
 @pytest.mark.django_db(transaction=True)
-@pytest.mark.parametrize(("module", "part"), [(build, "make"), (rows, "find")])
+@pytest.mark.parametrize(("module", "part"), [(build, "build_or_reconcile"), (rows, "find")])
 @pytest.mark.parametrize(
     "fault",
     [OSError(28, "No space left on device"), OperationalError("database is locked")],
