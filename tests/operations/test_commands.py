@@ -216,7 +216,9 @@ def test_prepopulate_rebuilds_files_that_are_gone(migrated: Path) -> None:
     told = manage(migrated, "segments", **SMALL)
     assert "00000005.txt: Its file is missing." in told.stdout
     assert "0 segments, 0 terms, 0 bytes, 0 digits." in told.stdout
-    assert told.stdout.splitlines()[-1].startswith("6 rows more are wrong or without their file: ")
+    assert told.stdout.splitlines()[-1].startswith(
+        "6 further rows are wrong or without their file: "
+    )
     rebuilt = manage(migrated, "prepopulate", "--upto=1000", **SMALL)
     assert f"built {len(before.split()):,} terms, {len(before):,} bytes" in rebuilt.stdout
     assert text(migrated) == before

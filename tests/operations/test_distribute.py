@@ -165,8 +165,8 @@ def test_who_waits_can_be_interrupted_and_resumed_and_the_workers_go_on(
     assert stopped_at < len(store.names)
     until(lambda: segments(postgres, store) > stopped_at)
     # Two of them ask for the same, and get it once.
-    with waiting(store) as again, waiting(store) as beside:
-        for each in (again, beside):
+    with waiting(store) as again, waiting(store) as another:
+        for each in (again, another):
             assert each.communicate(timeout=120)[1] == ""
             assert each.returncode == 0
     assert_all_stored(postgres, store)

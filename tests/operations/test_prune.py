@@ -1,4 +1,4 @@
-"""prune brings the store back under a budget, and no answer is wrong before, meanwhile or after."""
+"""prune brings the store back under a budget, and no answer is wrong before, during or after."""
 
 from pathlib import Path
 

@@ -120,7 +120,7 @@ def test_rows_with_values_of_any_type_are_told_and_repaired(operator: Client, va
     table, listed, found = printed("segments"), page(operator, LIST), findings()
     assert f"{len(SEGMENTS) - len(wrong):,} segments" in table
     assert "`manage.py verify --repair`" in table
-    assert "whose number no segment has" in listed
+    assert "with a number that no segment has" in listed
     assert "Remove them" in listed
     assert populate.missing(conf.layout().terms(SEGMENTS[-1]).stop) == list(wrong)
     assert any("1 segments that cannot be" in finding.sentence for finding in found)

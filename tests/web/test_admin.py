@@ -66,7 +66,7 @@ def test_verifying_tells_what_is_wrong_and_changes_nothing(
     assert path.read_bytes()[:1] == b"9"
 
 
-def test_repairing_mends_and_tells_what_was_wrong(data_dir: Path, operator: Client) -> None:
+def test_repairing_says_what_was_wrong_and_puts_it_right(data_dir: Path, operator: Client) -> None:
     list(populate.segments([0, 1, 2], 1))
     path = data_dir / "segments" / "00000001.txt"
     right = path.read_bytes()

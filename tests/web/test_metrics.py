@@ -144,7 +144,7 @@ def test_counts_go_on_after_a_reload(serve: Serve) -> None:
     soon(2, lambda: value(scraped(server), "fibo_requests_total", format="text"))
 
 
-def test_counting_opens_no_file_and_a_server_begins_at_nought(serve: Serve, tmp_path: Path) -> None:
+def test_counting_opens_no_file_and_a_server_begins_at_zero(serve: Serve, tmp_path: Path) -> None:
     for _ in range(2):
         # The library's own variable, as somebody may have it set for other programs.
         server = serve(PROMETHEUS_MULTIPROC_DIR=str(tmp_path))
@@ -230,7 +230,7 @@ def test_a_process_of_its_own_has_the_same_metrics() -> None:
 
 
 @pytest.mark.django_db
-def test_the_counts_are_told_where_the_index_fails(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_counts_are_served_if_the_index_fails(monkeypatch: pytest.MonkeyPatch) -> None:
     def take() -> inventory.Inventory:
         raise DatabaseError("disk I/O error")
 
@@ -277,7 +277,7 @@ def streamed(pieces: Iterator[Piece]) -> Decided:
     return response
 
 
-@pytest.mark.django_db  # as Django looks after its connection where a response is closed
+@pytest.mark.django_db  # as Django looks after its connection when a response is closed
 @pytest.mark.parametrize(
     ("taken", "aborted", "ended", "sent_bytes"),
     [(0, 0, 0, 0), (1, 1, 1, 0), (2, 1, 1, 3), (3, 1, 1, 6), (4, 0, 1, 11)],

@@ -281,7 +281,7 @@ def test_a_failure_of_the_server_is_said(visit: Visit) -> None:
     page = visit.to("/")
     page.route("**/?sn=*", lambda route: route.fulfill(status=503, body="Please try again."))
     ask(page, 30)
-    expect(page.locator("#size")).to_have_text("The length cannot be had now.")
+    expect(page.locator("#size")).to_have_text("The length is not available now.")
     page.click("#ask button")
     expect(page.locator("#shown")).to_have_text("Please try again.")
     assert all("status of 503" in error for error in visit.errors)
@@ -356,7 +356,7 @@ def test_a_term_has_its_digits_and_its_facts(visit: Visit, n: int) -> None:
     assert digits[-20:] in facts
 
 
-def test_digits_are_copied_where_the_browser_lends_no_clipboard(visit: Visit) -> None:
+def test_digits_are_copied_if_the_browser_lends_no_clipboard(visit: Visit) -> None:
     """As on a page of another host without https:."""
     digits = oracle.terms(1001)[1000].decode().strip()
     visit.page.add_init_script("Object.defineProperty(navigator, 'clipboard', {value: undefined})")
@@ -368,7 +368,7 @@ def test_digits_are_copied_where_the_browser_lends_no_clipboard(visit: Visit) ->
     assert page.input_value("#value") == digits
 
 
-def test_a_residue_is_shown_where_it_is_asked_for(visit: Visit) -> None:
+def test_a_residue_is_shown_if_it_is_asked_for(visit: Visit) -> None:
     page = visit.to("/terms/20?mod=1000")
     assert "Modulo 1000" in page.inner_text("main")
     assert "765" in page.locator(".facts code").all_inner_texts()

@@ -333,7 +333,7 @@ def test_other_bad_parameters_are_refused_in_one_sentence(
         ("/?sn=0&start=5", None),
     ],
 )
-def test_the_next_window_is_linked_where_there_is_one(
+def test_the_next_window_is_linked_if_there_is_one(
     shared_server: Server, target: str, following: str | None
 ) -> None:
     _, headers, _ = shared_server.get(target, "HEAD")

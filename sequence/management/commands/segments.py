@@ -50,6 +50,6 @@ class Command(StoreCommand):
         )
         if wrong:
             self.stdout.write(
-                f"{wrong:,} rows more are wrong or without their file: "
+                f"{wrong:,} further rows are wrong or without their file: "
                 "`manage.py verify --repair` repairs them."
             )

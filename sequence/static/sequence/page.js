@@ -1,17 +1,17 @@
-// What the pages do beyond links and forms, which work without this.
+// What the pages do in addition to links and forms, which work without this script.
 
 const SCREENFUL_BYTES = 2400;
 
 const part = (id) => document.getElementById(id);
 const counted = (number) => Number(number).toLocaleString("en");
 
-/** The answer to a request for bytes of an address, never coded: so it tells its exact length. */
-function asked(address, span, options) {
+/** Request bytes of an address; the answer is never coded, so it has its exact length. */
+function request(address, span, options) {
   // A browser that asks for a range accepts no coding with it (Fetch Standard, section 4.6).
   return fetch(address, { ...options, headers: { Range: `bytes=${span}` } });
 }
 
-function copyWhere(button) {
+function enableCopying(button) {
   const name = button.textContent;
   button.hidden = false;
   button.addEventListener("click", async () => {
@@ -19,7 +19,7 @@ function copyWhere(button) {
     try {
       await navigator.clipboard.writeText(source.textContent);
     } catch {
-      // Only pages of https: and of this host have a clipboard; others have a selection.
+      // Only pages over https: or of this host have a clipboard; others have a selection.
       getSelection().selectAllChildren(source);
       document.execCommand("copy");
     }
@@ -28,7 +28,7 @@ function copyWhere(button) {
   });
 }
 
-function goWhere(form) {
+function enableGoing(form) {
   form.hidden = false;
   form.addEventListener("submit", (event) => {
     event.preventDefault();
@@ -36,7 +36,7 @@ function goWhere(form) {
   });
 }
 
-function askWhere(form) {
+function enableAsking(form) {
   const { sn, start, format } = form.elements;
   const most = Number(sn.max);
   let sizing = new AbortController();
@@ -54,7 +54,7 @@ function askWhere(form) {
     return `${location.origin}/?${query}`;
   }
 
-  /** Has the page say what the form asks for now. */
+  /** Make the page say what the form asks for now. */
   async function update() {
     sizing.abort();
     showing.abort();
@@ -73,18 +73,18 @@ function askWhere(form) {
     const { signal } = sizing;
     try {
       await pause(150); // the next key may be on its way
-      const { headers } = await asked(address(), "0-", { method: "HEAD", signal });
-      // The first of these is missing from an error, the second from what is coded all the same.
+      const { headers } = await request(address(), "0-", { method: "HEAD", signal });
+      // An error has no such file name, and an answer that was coded after all has no length.
       const [, file] = /filename="(.*)"/.exec(headers.get("Content-Disposition"));
       const [length] = /[0-9]+/.exec(headers.get("Content-Length"));
       tell("file", file);
       part("size").textContent = `${counted(length)} bytes, exactly.`;
     } catch {
-      if (!signal.aborted) part("size").textContent = "The length cannot be had now.";
+      if (!signal.aborted) part("size").textContent = "The length is not available now.";
     }
   }
 
-  /** Shows the beginning of the answer, and asks for no more than that. */
+  /** Show the beginning of the answer, and ask for no more than that. */
   async function show(event) {
     event.preventDefault();
     showing.abort();
@@ -98,7 +98,7 @@ function askWhere(form) {
     let [shown, total] = [0, 0];
     const state = () => `${counted(shown)} of ${counted(total)} bytes`;
     try {
-      const response = await asked(address(), `0-${SCREENFUL_BYTES - 1}`, { signal });
+      const response = await request(address(), `0-${SCREENFUL_BYTES - 1}`, { signal });
       if (!response.ok) throw new Error(await response.text());
       total = lengthOf(response);
       part("progress").max = total || 1;
@@ -117,13 +117,13 @@ function askWhere(form) {
   }
 }
 
-/** The length of the whole of which the response is a part. */
+/** Return the length of the whole that the response is a part of. */
 function lengthOf({ headers }) {
-  const range = headers.get("Content-Range"); // there is none where the whole is empty
+  const range = headers.get("Content-Range"); // missing if the whole is empty
   return Number(range ? range.split("/")[1] : headers.get("Content-Length"));
 }
 
-/** The first bytes of a stream as they come; the rest is not read. */
+/** Yield the first bytes of a stream as they come; the rest is not read. */
 async function* pieces(stream, most) {
   const reader = stream.getReader();
   while (most > 0) {
@@ -144,6 +144,6 @@ function pause(milliseconds) {
   return new Promise((done) => setTimeout(done, milliseconds));
 }
 
-document.querySelectorAll("[data-copies]").forEach(copyWhere);
-document.querySelectorAll("#go").forEach(goWhere);
-document.querySelectorAll("#ask").forEach(askWhere);
+document.querySelectorAll("[data-copies]").forEach(enableCopying);
+document.querySelectorAll("#go").forEach(enableGoing);
+document.querySelectorAll("#ask").forEach(enableAsking);
