@@ -25,7 +25,7 @@ serve: install ## install, populate the first terms and serve on $PORT
 populate: .venv/serve ## store the first 100,000 terms, or UPTO=N
 	$(MANAGE) prepopulate --upto $(UPTO)
 
-check: lint install ## lint, types, and the tests that start no other process, in a minute
+check: lint install ## lint, types, and the tests that start no other process
 	.venv/bin/python -m pytest -n 2 --dist loadfile -m "not process and not drill and not cluster"
 
 test: .venv/develop browser decoders install ## install what the tests need and run them all
