@@ -134,7 +134,7 @@ class Shortcut:
         """Return the answer of the view that sequence/urls.py has for the address."""
         path = request.path_info
         if path == "/":
-            return views.text(request)
+            return views.root(request)
         if path.startswith("/terms/") and (n := path[7:]) and "/" not in n:
             return views.term(request, n=n)
         return self.get_response(request)

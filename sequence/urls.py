@@ -5,7 +5,7 @@ from django.urls import path
 from sequence import views
 
 urlpatterns = [
-    path("", views.text),
+    path("", views.root),
     path("terms", views.terms_of_value),
     path("terms/<str:n>", views.term),
     path("plots", views.plots),

@@ -42,18 +42,25 @@ def asked(request: HttpRequest, *known: str) -> dict[str, str]:
     return query.parse(request.META.get("QUERY_STRING", ""), known)
 
 
+def root(request: HttpRequest) -> HttpResponseBase:
+    """Return the text that a query asks for; without one, the front page."""
+    return text(request) if request.META.get("QUERY_STRING") else front(request)
+
+
+@public
+def front(request: HttpRequest) -> HttpResponseBase:
+    """Return the front page, or for those who do not prefer HTML a line that says what to ask."""
+    if preferred(request, {}) == HTML:
+        return page(request, pages.front(request.build_absolute_uri("/")))
+    return refuse(request, 400, usage(request), parameter="sn", maximum=conf.max_sn())
+
+
 @public
 def text(request: HttpRequest) -> HttpResponseBase:
     """Return the terms of a window, in a format."""
-    if not request.META.get("QUERY_STRING"):
-        if preferred(request, {}) == HTML:
-            return page(request, pages.front(request.build_absolute_uri("/")))
-        return refuse(request, 400, usage(request), parameter="sn", maximum=conf.max_sn())
-    parameters = asked(request, "sn", "start", "format")
-    name = query.choice("format", parameters, FORMATS, default="text")
-    terms = query.window(parameters, conf.max_sn())
-    representation = Representation(FORMATS[name], terms)
+    representation = query.representation(request.META["QUERY_STRING"], conf.max_sn())
     response = represent(request, representation)
+    name, terms = representation.format.name, representation.terms
     if following := min(terms.length, conf.max_sn() - terms.stop):
         written = "" if name == "text" else f"&format={name}"
         target = f"/?sn={following}&start={terms.stop}{written}"

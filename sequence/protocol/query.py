@@ -5,6 +5,8 @@ from collections.abc import Collection, Mapping
 from urllib.parse import parse_qsl
 
 from sequence.errors import ParameterError, UnknownParameter
+from sequence.text.format import FORMATS
+from sequence.text.representation import Representation
 from sequence.text.span import Span
 
 MAX_MODULUS = 2**128
@@ -63,11 +65,14 @@ def choice(
     return default if value is None else value
 
 
-def window(parameters: Mapping[str, str], maximum: int) -> Span:
-    """Return the terms that `sn` and `start` ask for, none of them at or beyond `maximum`.
+def representation(query: str, maximum: int) -> Representation:
+    """Return what `sn`, `start` and `format` ask for, of no term at or beyond `maximum`.
 
-    Raises ParameterError if they are not whole numbers or pass the maximum together.
+    Raises UnknownParameter, and ParameterError if `sn` and `start` are not whole numbers or pass
+    the maximum together, or if there is no such format.
     """
+    parameters = parse(query, ("sn", "start", "format"))
+    format = choice("format", parameters, FORMATS, default="text")
     sn = whole_number("sn", parameters.get("sn"), maximum)
     start = whole_number("start", parameters.get("start", "0"), maximum - sn)
-    return Span(start, start + sn)
+    return Representation(FORMATS[format], Span(start, start + sn))

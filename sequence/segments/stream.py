@@ -31,24 +31,13 @@ MAX_WAITING = 4
 _waiting = BoundedSemaphore(MAX_WAITING)
 
 
-def primed(pieces: Iterator[Piece]) -> Generator[Piece]:
-    """Return the pieces, the first of them taken now, so that its faults come before a response."""
-    ready = [next(pieces, b"")]
-
-    def all_pieces() -> Generator[Piece]:
-        # Taken out of the list: a slow reader's stream would keep it to its end.
-        yield ready.pop()
-        yield from pieces
-
-    return all_pieces()
-
-
-def pieces(representation: Representation, body: Iterable[bytes | Span]) -> Iterator[Piece]:
-    """Yield the literal bytes and the spans of the representation, one after another, in pieces.
+def pieces(representation: Representation, body: Iterable[bytes | Span]) -> Generator[Piece]:
+    """Return the literal bytes and the spans of the representation, one after another, in pieces.
 
     Exactly as many bytes as were asked for: raises BodyShort or SumMismatch rather than end early.
+    The first piece is made at once, so that its faults come before a response.
     """
-    return _body(representation, body, read.pieces)
+    return _primed(_body(representation, body, read.pieces))
 
 
 def chunks(representation: Representation, body: Iterable[bytes | Span]) -> Iterator[bytes]:
@@ -66,15 +55,30 @@ def _body(
             yield part
 
 
-def encoded(representation: Representation, coding: Coding) -> Iterator[bytes]:
-    """Yield the whole representation in the coding, in chunks, encoded as they are taken.
+def encoded(representation: Representation, coding: Coding) -> Generator[bytes]:
+    """Return the whole representation in the coding, in chunks, encoded as they are taken.
 
-    Raises what `chunks` raises.
+    The first chunk is made at once. Raises what `chunks` raises.
     """
+    return _primed(_packed(representation, coding))
+
+
+def _packed(representation: Representation, coding: Coding) -> Iterator[bytes]:
     coder = coding.coder(representation)
     whole = Span(0, representation.length)
     yield from filter(None, map(coder.pack, chunks(representation, [whole])))
     yield coder.finish()
+
+
+def _primed(pieces: Iterator[Given]) -> Generator[Given]:
+    ready = [next(pieces)]
+
+    def all_pieces() -> Generator[Given]:
+        # Taken out of the list: a slow reader's stream would keep it to its end.
+        yield ready.pop()
+        yield from pieces
+
+    return all_pieces()
 
 
 def _excerpt(

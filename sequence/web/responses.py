@@ -16,7 +16,7 @@ from sequence.protocol import query
 from sequence.protocol.answer import HEADERS, IMMUTABLE, Answer, Metadata, answer, strong_etag
 from sequence.protocol.negotiate import IDENTITY, media_type
 from sequence.protocol.ranges import MAX_RANGES
-from sequence.segments.stream import encoded, pieces, primed
+from sequence.segments.stream import encoded, pieces
 from sequence.store.pieces import Piece, in_bytes
 from sequence.text.layout import LAYOUT_VERSION, digit_count
 from sequence.text.representation import Representation
@@ -134,7 +134,7 @@ def represent(request: HttpRequest, representation: Representation) -> Decided:
         body = pieces(representation, decided.body)
     else:
         body = encode(decided, representation)
-    return Decided(decided, primed(body), format.name)
+    return Decided(decided, body, format.name)
 
 
 def max_ranges(terms: Span) -> int:
@@ -155,12 +155,12 @@ def encode(decided: Answer, representation: Representation) -> Iterator[bytes]:
     """Return the body of an encoded answer; a short one is encoded at once, to set its length."""
     if decided.status != HTTPStatus.OK:
         return iter(())
-    chunks = encoded(representation, CODINGS[decided.coding])
-    if representation.length <= MAX_WHOLE_BYTES:
-        content = b"".join(chunks)
-        decided.headers["Content-Length"] = str(len(content))
-        chunks = iter([content])
-    return chunks if decided.body else iter(())
+    coding = CODINGS[decided.coding]
+    if representation.length > MAX_WHOLE_BYTES:
+        return encoded(representation, coding) if decided.body else iter(())
+    content = b"".join(encoded(representation, coding))
+    decided.headers["Content-Length"] = str(len(content))
+    return iter([content] if decided.body else ())
 
 
 def small(

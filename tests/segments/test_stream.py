@@ -56,9 +56,10 @@ def test_a_span_in_the_middle_builds_nothing_before_it(data_dir: Path) -> None:
 
 
 def test_a_stream_that_is_dropped_builds_only_a_little_ahead(data_dir: Path) -> None:
-    chunks = stream.primed(chunks_of(0, offset(3000)))
-    next(chunks)
-    chunks.close()
+    representation = Representation(FORMATS["text"], Span(0, 3000))
+    pieces = stream.pieces(representation, [Span(0, representation.length)])
+    next(pieces)
+    pieces.close()
     idle()
     assert Segment.objects.count() <= stream.MAX_STORING + 1
 
