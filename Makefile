@@ -8,7 +8,7 @@ MANAGE = .venv/bin/python manage.py
 export PYTHONUTF8 = 1
 
 .PHONY: help install serve populate test drill cluster cluster-down cluster-test lint format bench clean
-.PHONY: again browser decoders faults engines
+.PHONY: again browser decoders faults engines test-of-cluster test-of-postgresql
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -38,8 +38,14 @@ cluster-down: .venv/cluster ## stop them; their data stays
 	.venv/bin/python -m tools.cluster down
 
 cluster-test: .venv/develop .venv/cluster engines browser install ## break a cluster in every way
-	@# One process has the cluster, of which there is one; the other each test's own PostgreSQL.
-	.venv/bin/python -m pytest -n 2 --dist loadgroup --durations=20 -m cluster
+	@# At the same time: nothing of a cluster is shared with the PostgreSQL of the other tests.
+	$(MAKE) --jobs=2 --output-sync test-of-cluster test-of-postgresql
+
+test-of-cluster:
+	.venv/bin/python -m pytest --durations=10 -m cluster tests/cluster
+
+test-of-postgresql:
+	.venv/bin/python -m pytest --durations=10 -m cluster --ignore=tests/cluster
 
 lint: .venv/develop ## ruff, mypy, and Django's own checks as deployed
 	.venv/bin/ruff check .

@@ -20,7 +20,7 @@ from tests.cluster.conftest import (
 from tests.server.test_serving import SHA256
 from tools.cluster.place import HOSTS
 
-pytestmark = [pytest.mark.cluster, pytest.mark.xdist_group("cluster")]
+pytestmark = pytest.mark.cluster
 
 MIDDLE_BYTES = 300_000_000
 """Past what the hosts keep themselves, and with most of it still to come."""

@@ -11,7 +11,7 @@ from tests.server.test_proxy import REQUESTS, WINDOW, answered
 from tests.server.test_serving import LENGTH, SHA256, sha256_of
 from tests.web.test_metrics import scraped, value
 
-pytestmark = [pytest.mark.cluster, pytest.mark.xdist_group("cluster")]
+pytestmark = pytest.mark.cluster
 
 Answer = tuple[int, dict[str, str], bytes]
 

@@ -9,7 +9,7 @@ from tests.cluster.conftest import TERMS, Injected, Running
 from tests.server.test_serving import SHA256, sha256_of
 from tools.cluster import network
 
-pytestmark = [pytest.mark.cluster, pytest.mark.xdist_group("cluster")]
+pytestmark = pytest.mark.cluster
 
 
 def processes_of(cluster: Running) -> list[str]:
