@@ -29,7 +29,8 @@ test: .venv/develop browser decoders install ## install what the tests need and 
 	.venv/bin/python -m pytest -n 2 --dist loadfile --cov --cov-report=term:skip-covered
 
 drill: .venv/develop browser faults install ## the tests that take minutes; as root, they mount
-	.venv/bin/python -m pytest -n 2 --dist loadfile --durations=20 -m drill
+	@# Three at once on two processors: some drills only wait, one for six minutes.
+	.venv/bin/python -m pytest -n 3 --dist loadfile --durations=20 -m drill
 
 cluster: .venv/cluster engines install ## several hosts, their index and object store, on this machine
 	.venv/bin/python -m tools.cluster up

@@ -44,7 +44,7 @@ def by_closed_form(n: int) -> int:
 
 
 def written(numbers: Iterator[int], seconds: float) -> dict[str, Any]:
-    """Writes the rows of segments for as long; the seconds that each took. Removes them then."""
+    """Write the rows of segments for as long; the seconds that each took. Remove them then."""
     from sequence import conf, models
     from sequence.store.checksum import BLOCK_BYTES, CHECKSUM_BYTES
     from sequence.text import adder
@@ -79,7 +79,7 @@ def stored() -> dict[str, Any]:
 
 
 def removed(numbers: list[int]) -> dict[str, Any]:
-    """Removes the rows of the segments."""
+    """Remove the rows of the segments."""
     from sequence import models
 
     models.remove(models.Segment.objects.filter(number__in=numbers))
