@@ -8,7 +8,7 @@ MANAGE = .venv/bin/python manage.py
 export PYTHONUTF8 = 1
 
 .PHONY: help install serve populate test drill cluster cluster-down cluster-test lint format bench clean
-.PHONY: again browser decoders faults engines test-of-cluster test-of-postgresql
+.PHONY: again browser decoders faults engines
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -42,6 +42,7 @@ cluster-test: .venv/develop .venv/cluster engines browser install ## break a clu
 	@# At the same time: nothing of a cluster is shared with the PostgreSQL of the other tests.
 	$(MAKE) --jobs=2 --output-sync test-of-cluster test-of-postgresql
 
+.PHONY: test-of-cluster test-of-postgresql
 test-of-cluster:
 	.venv/bin/python -m pytest --durations=10 -m cluster tests/cluster
 
