@@ -33,7 +33,8 @@ test: .venv/develop browser decoders install ## install what the tests need and 
 	.venv/bin/python -m pytest -n 2 --dist loadfile --cov --cov-report=term:skip-covered
 
 drill: .venv/develop browser faults install ## the tests that take minutes; as root, they mount
-	.venv/bin/python -m pytest -n 2 --dist loadfile --durations=20 -m drill
+	@# Three at once on two processors: some drills only wait, one for six minutes.
+	.venv/bin/python -m pytest -n 3 --dist loadfile --durations=20 -m drill
 
 cluster: .venv/cluster engines install ## several hosts, their index and object store, on this machine
 	.venv/bin/python -m tools.cluster up
@@ -42,8 +43,15 @@ cluster-down: .venv/cluster ## stop them; their data stays
 	.venv/bin/python -m tools.cluster down
 
 cluster-test: .venv/develop .venv/cluster engines browser install ## break a cluster in every way
-	@# One process has the cluster, of which there is one; the other each test's own PostgreSQL.
-	.venv/bin/python -m pytest -n 2 --dist loadgroup --durations=20 -m cluster
+	@# At the same time: nothing of a cluster is shared with the PostgreSQL of the other tests.
+	$(MAKE) --jobs=2 --output-sync test-of-cluster test-of-postgresql
+
+.PHONY: test-of-cluster test-of-postgresql
+test-of-cluster:
+	.venv/bin/python -m pytest --durations=10 -m cluster tests/cluster
+
+test-of-postgresql:
+	.venv/bin/python -m pytest --durations=10 -m cluster --ignore=tests/cluster
 
 lint: .venv/develop ## ruff, mypy, and Django's own checks as deployed
 	.venv/bin/ruff check .

@@ -79,7 +79,7 @@ class Options(Namespace):
 
 
 def program(name: str, package: str) -> str:
-    """The path of a peer's program; Debian's package is installed where it is missing."""
+    """The path of a peer's program; Debian's package is installed if it is missing."""
     path = f"{os.environ['PATH']}:/usr/sbin"
     if not shutil.which(name, path=path):
         assert os.geteuid() == 0, f"{name} is missing: install Debian's package {package}."
@@ -127,7 +127,7 @@ def streams_in_turn(
 
 
 def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """Prints a table in markdown."""
+    """Print a table in markdown."""
     print(f"\n## {title}\n")
     for cells in (columns, ["---"] * len(columns), *rows):
         print(f"| {' | '.join(cells)} |")
@@ -172,13 +172,13 @@ JUDGED = "Against the targets"
 
 
 def judge(*targets: Target) -> None:
-    """Prints a table: each target, the median of what was measured, the spread, and the verdict."""
+    """Print a table: each target, the median of what was measured, the spread, and the verdict."""
     columns = ["figure", "target", "measured", "from – to", "reached"]
     table(JUDGED, columns, [target.row() for target in targets])
 
 
 def report(title: str, taken: Mapping[str, list[float]], against: str, nbytes: int) -> None:
-    """Prints a table: median, spread, rate, and the median as a ratio to that of one side."""
+    """Print a table: median, spread, rate, and the median as a ratio to that of one side."""
     base = statistics.median(taken[against])
     rows = []
     for name, seconds in taken.items():
@@ -190,7 +190,7 @@ def report(title: str, taken: Mapping[str, list[float]], against: str, nbytes: i
 
 
 def report_first_bytes(title: str, taken: Mapping[str, list[float]]) -> None:
-    """Prints a table: the time to the first byte in ms, median and spread."""
+    """Print a table: the time to the first byte in ms, median and spread."""
     rows = [
         [
             name,
@@ -227,7 +227,7 @@ def environment(data_dir: Path, **variables: str) -> dict[str, str]:
 
 
 def manage(data_dir: Path, *arguments: str, **variables: str) -> None:
-    """Runs `manage.py` as a process of its own."""
+    """Run `manage.py` as a process of its own."""
     subprocess.run(
         [sys.executable, "manage.py", *arguments],
         cwd=ROOT,
@@ -238,7 +238,7 @@ def manage(data_dir: Path, *arguments: str, **variables: str) -> None:
 
 
 def new_store(data_dir: Path, upto: int = 0, **variables: str) -> Path:
-    """Makes a data directory that holds the first `upto` terms, or nothing; returns it."""
+    """Make a data directory that holds the first `upto` terms, or nothing; return it."""
     data_dir.mkdir()
     manage(data_dir, "migrate", "--verbosity=0", **variables)
     if upto:
@@ -260,7 +260,7 @@ def copied(store: Path) -> Iterator[Path]:
 
 
 def checkout(revision: str, directory: Path) -> Path:
-    """The files of a revision, unpacked into the directory, which is made; returns it."""
+    """The files of a revision, unpacked into the directory, which is made; return it."""
     packed = subprocess.run(
         ["git", "-C", str(ROOT), "archive", revision],  # noqa: S607
         capture_output=True,
@@ -365,7 +365,7 @@ def listening(address: str = "127.0.0.1") -> socket.socket:
 
 
 def stop(process: subprocess.Popen[Any]) -> None:
-    """Ends a process."""
+    """End a process."""
     process.terminate()
     try:
         process.wait(30)

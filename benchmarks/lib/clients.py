@@ -176,7 +176,7 @@ class Received(NamedTuple):
 
 
 def receive(port: int, target: str, expected_bytes: int, ready: Barrier) -> Received:
-    """Reads one answer to its end, when all clients are ready."""
+    """Read one answer to its end, when all clients are ready."""
     buffer = bytearray(RECEIVED_BYTES)
     with socket.create_connection(("127.0.0.1", port)) as connection:
         ready.wait(60)
@@ -197,7 +197,7 @@ def receive(port: int, target: str, expected_bytes: int, ready: Barrier) -> Rece
 
 
 def stream(port: int, target: str, expected_bytes: int, count: int = 1) -> Streamed:
-    """Has that many processes read the same answer at once."""
+    """Have that many processes read the same answer at once."""
     ready, results = fork.Barrier(count), fork.SimpleQueue()
 
     def client() -> None:
@@ -220,7 +220,7 @@ def stream(port: int, target: str, expected_bytes: int, count: int = 1) -> Strea
 def read_slowly(
     port: int, count: int, bytes_per_s: int, buffer_bytes: int | None, under_way: Event
 ) -> None:
-    """Asks for the whole text so many times at once, and reads each at that rate until killed."""
+    """Ask for the whole text so many times at once, and read each at that rate until killed."""
     times_per_s = 20 if bytes_per_s > 1_000_000 else 1
     connections = []
     for _ in range(count):
@@ -242,7 +242,7 @@ def read_slowly(
 
 
 def fill(connection: socket.socket, buffer: bytearray) -> None:
-    """Reads as much as there is room or as has arrived."""
+    """Read as much as there is room or as has arrived."""
     free = memoryview(buffer)
     try:
         while free and (length := connection.recv_into(free)):

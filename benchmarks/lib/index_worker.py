@@ -44,7 +44,7 @@ def by_closed_form(n: int) -> int:
 
 
 def written(numbers: Iterator[int], seconds: float) -> dict[str, Any]:
-    """Writes the rows of segments for as long; the seconds that each took. Removes them then."""
+    """Write the rows of segments for as long; the seconds that each took. Remove them then."""
     from sequence import conf, models
     from sequence.index import rows
     from sequence.store.checksum import BLOCK_BYTES, CHECKSUM_BYTES
@@ -80,7 +80,7 @@ def stored() -> dict[str, Any]:
 
 
 def removed(numbers: list[int]) -> dict[str, Any]:
-    """Removes the rows of the segments."""
+    """Remove the rows of the segments."""
     from sequence import models
     from sequence.index import rows
 

@@ -1,5 +1,5 @@
-"""The original's algorithm, written anew as a peer: integers are added, the text of each is made by
-`str`, kept in a list, and streamed by Flask."""
+"""The original's algorithm, written again as a peer: integers are added, the text of each is made
+by `str`, kept in a list, and streamed by Flask."""
 
 import os
 import sys

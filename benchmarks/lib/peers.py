@@ -93,7 +93,7 @@ def running(command: list[str], port: int, environment: Mapping[str, str]) -> It
 
 
 def wait_for(port: int, process: subprocess.Popen[bytes]) -> None:
-    """Returns when something listens at the port."""
+    """Return when something listens at the port."""
     for _ in range(100):
         assert process.poll() is None, "the server ended"
         try:
@@ -106,7 +106,7 @@ def wait_for(port: int, process: subprocess.Popen[bytes]) -> None:
 
 
 def join(data_dir: Path, path: Path) -> None:
-    """Writes the stored text of all TERMS as one file."""
+    """Write the stored text of all TERMS as one file."""
     with path.open("wb") as joined:
         for segment in sorted((data_dir / "segments").glob("*.txt")):
             with segment.open("rb") as file:

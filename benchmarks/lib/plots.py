@@ -1,4 +1,4 @@
-"""Draws the plots in docs/plots: small SVG files for light and for dark backgrounds."""
+"""Draw the plots in docs/plots: small SVG files for light and for dark backgrounds."""
 
 import statistics
 from collections.abc import Iterator, Mapping, Sequence

@@ -92,7 +92,7 @@ def demand(
 
 
 def placed(demand: Demand, owners: Sequence[int]) -> Carried:
-    """Who carries what where each segment lies on its owner alone."""
+    """Who carries what if each segment lies on its owner alone."""
     by_host, between = list(demand.cached), 0
     for front, needed in enumerate(demand.from_owners):
         for owner, nbytes in zip(owners, needed, strict=True):
@@ -102,23 +102,23 @@ def placed(demand: Demand, owners: Sequence[int]) -> Carried:
 
 
 def by_range(segments: int, hosts: int) -> list[int]:
-    """The owner of each segment, where a host has those that follow one another."""
+    """The owner of each segment if a host has those that follow one another."""
     return [number * hosts // segments for number in range(segments)]
 
 
 def by_turns(segments: int, hosts: int) -> list[int]:
-    """The owner of each segment, where they are dealt out one after another."""
+    """The owner of each segment if they are dealt out one after another."""
     return [number % hosts for number in range(segments)]
 
 
 def by_hash(segments: int, hosts: int) -> list[int]:
-    """The owner of each segment, where the hash of its name decides."""
+    """The owner of each segment if the hash of its name decides."""
     names = (segment_name(number).encode() for number in range(segments))
     return [int.from_bytes(hashlib.sha256(name).digest()[:8]) % hosts for name in names]
 
 
 def in_turn(requests: Sequence[Span], hosts: int) -> Carried:
-    """Who carries what where each host answers whole requests, and all are asked in turn."""
+    """Who carries what if each host answers whole requests, and all are asked in turn."""
     by_host = [0] * hosts
     for place, span in enumerate(requests):
         by_host[place % hosts] += span.length
@@ -126,7 +126,7 @@ def in_turn(requests: Sequence[Span], hosts: int) -> Carried:
 
 
 def by_fewest_open(requests: Sequence[Span], hosts: int, open_each: float) -> Carried:
-    """The same, where the host with the fewest open answers is asked.
+    """The same if the host with the fewest open answers is asked.
 
     Requests come evenly. Clients read at the same rate, so that an answer is open in proportion
     to its length; on average `open_each` are open on a host.

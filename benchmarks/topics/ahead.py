@@ -82,7 +82,7 @@ def asked(server: Server, target: str, nbytes: int, settled: Callable[[], object
 
 
 def until_stored(data: Path, segments: int) -> None:
-    """Returns when so many segments have their rows."""
+    """Return when so many segments have their rows."""
     with closing(sqlite3.connect(data / "index.sqlite3")) as index:
         question = "SELECT count(*) FROM sequence_segment"
         while index.execute(question).fetchone()[0] < segments:
@@ -94,7 +94,7 @@ def at_once() -> None:
 
 
 class Stores:
-    """Makes services on stores that were empty just before."""
+    """Make services on stores that were empty just before."""
 
     def __init__(self, scratch: Path) -> None:
         self.empty, self.data = new_store(scratch / "empty"), scratch / "copy"
@@ -146,7 +146,7 @@ def far_windows(stores: Stores, side: str, end: int, count: int) -> list[Cost]:
 
 
 def check(stores: Stores) -> None:
-    """Compares the text of both kinds of service with its hash."""
+    """Compare the text of both kinds of service with its hash."""
     for side in (ON_DEMAND, NEVER):
         with stores.started(side) as server:
             assert get(server.port, WHOLE) == (200, TEXT_SHA256)
@@ -156,7 +156,7 @@ Rounds = list[dict[str, Cost]]
 
 
 def report_whole(found: dict[str, Rounds]) -> None:
-    """Prints what all terms cost, and when to have stored them pays."""
+    """Print what all terms cost, and when to have stored them pays."""
     rows = []
     for side, rounds in found.items():
         for step in rounds[0]:
@@ -199,7 +199,7 @@ def break_even(once: float, saved: list[float]) -> str:
 
 
 def report_far(found: dict[int, dict[str, list[Cost]]]) -> None:
-    """Prints what windows far out cost, and when to have stored their segment pays."""
+    """Print what windows far out cost, and when to have stored their segment pays."""
     rows = []
     for end, sides in found.items():
         first, later = sides[ON_DEMAND][0], sides[ON_DEMAND][1:]

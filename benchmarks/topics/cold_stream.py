@@ -1,4 +1,4 @@
-"""Compares 100,000 terms from a service that has to make and store them with writing and syncing as
+"""Compare 100,000 terms from a service that has to make and store them with writing and syncing as
 many bytes to the same disk, and with the same terms from a service that has them stored. Every
 round of a cold side has a service just started, on a store of its own."""
 

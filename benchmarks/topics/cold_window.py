@@ -1,4 +1,4 @@
-"""Compares the first byte of terms at the beginning with that of terms in the middle, at the end,
+"""Compare the first byte of terms at the beginning with that of terms in the middle, at the end,
 and near the millionth, from services that were just started and have nothing stored."""
 
 from functools import partial

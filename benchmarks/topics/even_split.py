@@ -30,13 +30,13 @@ def lengths(starts: Sequence[int], term_count: int) -> list[int]:
 
 
 def shares_by_terms(term_count: int, servers: int) -> list[int]:
-    """The bytes of each server where all have as many terms."""
+    """The bytes of each server if all have as many terms."""
     edges = [offset(term_count * server // servers) for server in range(servers + 1)]
     return [edges[server + 1] - edges[server] for server in range(servers)]
 
 
 def shares_by_segments(lengths: Sequence[int], servers: int) -> list[int]:
-    """The bytes of each server where all have as many segments, or one more."""
+    """The bytes of each server if all have as many segments, or one more."""
     edges = [len(lengths) * server // servers for server in range(servers + 1)]
     return [sum(lengths[edges[server] : edges[server + 1]]) for server in range(servers)]
 
@@ -45,7 +45,7 @@ ROUNDS = 1
 
 
 def main(options: Options) -> None:
-    """Computes and prints."""
+    """Compute and print."""
     # Exact: another round would find the same.
     all_starts = starts()
     sizes = {terms: lengths(all_starts, terms) for terms in TERM_COUNTS}

@@ -1,4 +1,4 @@
-"""Compares fetching segments from the object store that the settings name with computing them, and
+"""Compare fetching segments from the object store that the settings name with computing them, and
 with reading them from this host's disk; each alone, and four at once."""
 
 import os
@@ -45,7 +45,7 @@ def planned_before(n: int) -> list[Planned]:
 
 
 def used(chunks: Iterable[bytes]) -> None:
-    """Takes the chunks, and does nothing with them."""
+    """Take the chunks, and do nothing with them."""
     for _ in chunks:
         pass
 

@@ -31,7 +31,7 @@ ASKED = 1_000
 
 OFFSET = "closed form: the offset"
 PLACE = "closed form: segment and position"
-PLANNED = "the same where its segment's plan is in memory"
+PLANNED = "the same if its segment's plan is in memory"
 BACK = "closed form: from an offset to its term"
 INDEX = "the index, as the service asks it"
 BARE = "the index by sqlite3 alone"
@@ -63,7 +63,7 @@ def by_plan(n: int) -> tuple[int, int]:
 
 
 def write_rows(numbers: Iterable[int]) -> None:
-    """Writes the rows of the segments, whose files nobody will read."""
+    """Write the rows of the segments, whose files nobody will read."""
     from sequence import models
     from sequence.index import rows
     from sequence.store.checksum import BLOCK_BYTES, CHECKSUM_BYTES

@@ -1,4 +1,4 @@
-"""Compares 100,000 terms in every format and coding with the plain text, sent to curl over loopback
+"""Compare 100,000 terms in every format and coding with the plain text, sent to curl over loopback
 by one worker: from a store that has them, and in the codings from one that has nothing too. With
 --before REVISION, compares the text with that of an older revision."""
 
@@ -111,7 +111,7 @@ def with_nothing_stored(scratch: Path, lengths: dict[str, int]) -> Sides:
 def measure(
     sides: Sides, against: str, rounds: int
 ) -> tuple[dict[str, list[float]], dict[str, list[float]]]:
-    """Measures the sides in turn, prints a table of them; returns the times to the first byte and
+    """Measure the sides in turn, print a table of them; return the times to the first byte and
     to the last."""
     firsts, lasts = streams_in_turn(sides, rounds)
     report(f"{TERMS:,} terms to curl", lasts, against, TEXT_BYTES)
@@ -120,7 +120,7 @@ def measure(
 
 
 def judge_codings(firsts: dict[str, list[float]], lasts: dict[str, list[float]]) -> None:
-    """Prints how long the codings take against the text, stored and not."""
+    """Print how long the codings take against the text, stored and not."""
     pairs = [(how + coding, how + TEXT) for how in ("", NOTHING_STORED) for coding in CODINGS]
     judge(
         *(

@@ -122,7 +122,7 @@ def main(options: Options) -> None:
     if options.plots:
         for name, title, unit in (
             ("seconds", "Time of the first answer, nothing stored", "seconds"),
-            ("peak_mib", "Memory of the worker meanwhile", "MiB at most"),
+            ("peak_mib", "Memory of the worker", "MiB at most"),
         ):
             sides = {
                 side: {sn: median(costs, name) for sn, costs in sizes.items()}

@@ -1,5 +1,5 @@
 """How evenly the hosts of one text are used: seeded requests by several laws, spread over 4, 16 and
-64 hosts by range, by hash and in turn, with caches in front, and where hosts share nothing.
+64 hosts by range, by hash and in turn, with caches in front, and if hosts share nothing.
 
 A simulation, by benchmarks/lib/sharing.py: it counts bytes and times nothing, so that every
 run of it finds the same on any machine.
@@ -68,7 +68,7 @@ def log_uniform(chance: random.Random) -> Iterator[Span]:
 
 
 def favourites(chance: random.Random) -> Iterator[Span]:
-    """The first N terms, where a thousand N have Zipf's law: the second is half as likely."""
+    """The first N terms; a thousand N have Zipf's law: the second is half as likely."""
     chosen = [chance.randint(1, MAX_SN) for _ in range(FAVOURITES)]
     weights = [1 / rank for rank in range(1, FAVOURITES + 1)]
     while True:

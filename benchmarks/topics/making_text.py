@@ -1,4 +1,4 @@
-"""Compares ways to make the text of 100,000 terms, then lengths of a piece, threads and processes.
+"""Compare ways to make the text of 100,000 terms, then lengths of a piece, threads and processes.
 
 All sides make the bytes of each term and drop them. Only ours write the spaces between them, and
 only ours find their first two terms within the time.
@@ -150,7 +150,7 @@ def sha256(side: str, terms: Span) -> str:
 
 
 def exhaust(terms: Span, repeats: int) -> None:
-    """Makes the text of the terms so many times."""
+    """Make the text of the terms so many times."""
     for _ in range(repeats):
         for _ in compute(terms):
             pass
@@ -167,7 +167,7 @@ def seconds_in_one_thread(repeats: int) -> float:
 def seconds_at_once(
     start: Callable[..., threading.Thread | multiprocessing.process.BaseProcess], repeats: int
 ) -> float:
-    """How long both halves take beside one another, in threads or in processes."""
+    """How long both halves take at the same time, in threads or in processes."""
     running = [start(target=exhaust, args=(half, repeats)) for half in HALVES]
     started = perf_counter()
     for one in running:

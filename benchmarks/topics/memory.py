@@ -37,7 +37,7 @@ READER_BYTES_PER_S = 10_000
 
 
 def empty(data_dir: Path) -> None:
-    """Removes all segments from the store below a running service, when it stores no more."""
+    """Remove all segments from the store below a running service, when it stores no more."""
     while any((data_dir / "segments").glob("*.lock")):
         time.sleep(0.1)
     with closing(sqlite3.connect(data_dir / "index.sqlite3", timeout=60)) as index, index:

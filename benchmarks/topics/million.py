@@ -1,4 +1,4 @@
-"""Compares a million terms, 104 GB, with 100,000: what a byte costs, when the first one comes and
+"""Compare a million terms, 104 GB, with 100,000: what a byte costs, when the first one comes and
 what memory it takes, from a service whose store may grow to 2 GiB."""
 
 import statistics
@@ -32,7 +32,7 @@ REPEATS = 5
 
 
 class Costs:
-    """A request's cost a byte, its first byte, and the memory of the worker meanwhile."""
+    """A request's cost a byte, its first byte, and the memory of the worker."""
 
     def __init__(self, server: Server, sn: int, repeats: int = 1) -> None:
         (self.worker,) = server.workers()

@@ -48,7 +48,7 @@ def under(setting: str) -> list[str]:
 
 
 def compare_settings(servers: dict[str, Server], rounds: int) -> None:
-    """Measures and prints small requests alone and beside streams."""
+    """Measure and print small requests alone and beside streams."""
 
     def alone(port: int) -> list[Answers]:
         return together(port)
@@ -87,7 +87,7 @@ def resident_mib(server: Server) -> str:
 
 
 def with_slow_readers(server: Server, rounds: int) -> None:
-    """Measures and prints fresh connections, one at a time, alone and beside slow readers."""
+    """Measure and print fresh connections, one at a time, alone and beside slow readers."""
 
     def fresh() -> Answers:
         with fork.Pool(1) as client:

@@ -1,4 +1,4 @@
-"""Compares the packers with libzstd level 1 and zlib-ng's Huffman-only on one core, from memory.
+"""Compare the packers with libzstd level 1 and zlib-ng's Huffman-only on one core, from memory.
 Then tells the coded length of 100,000 terms in every format.
 
 In CPU time of the thread, as others may share the machine. For plain x86-64 the CRC-32 is timed

@@ -1,4 +1,4 @@
-"""Compares `manage.py prepopulate --upto 100000`, as a whole process, with writing and syncing
+"""Compare `manage.py prepopulate --upto 100000`, as a whole process, with writing and syncing
 as many bytes to the same disk; and its start, with nothing to build, with a process that only loads
 what every command of Django's with a database does."""
 

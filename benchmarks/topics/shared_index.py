@@ -1,9 +1,9 @@
 """What several processes get of one index: look-ups a second by 1, 2, 4 and 8 of them, while nobody
 writes and while one writes rows of segments all the time; and what writers wait for one another.
 
-The index is SQLite; where DATABASE_URL names one, that index is measured beside it, in which the
+The index is SQLite; if DATABASE_URL names one, that index is measured too, in which the
 benchmark makes its tables and rows: it must be empty. The closed form, which needs no index, is
-measured beside both.
+measured with both.
 """
 
 import json
@@ -56,7 +56,7 @@ class Workers:
         self.processes = processes
 
     def obey(self, *orders: dict[str, Any]) -> list[dict[str, Any]]:
-        """Gives each of the first of them an order, at once; their answers."""
+        """Give each of the first of them an order, at once; their answers."""
         chosen = list(zip(self.processes, orders, strict=False))
         for process, order in chosen:
             assert process.stdin
@@ -93,7 +93,7 @@ def working(count: int, data_dir: Path, **variables: str) -> Iterator[Workers]:
 
 
 def look_ups(workers: Workers, act: str, readers: int, writers: int = 0) -> Found:
-    """Has so many look terms up, and so many write beside them; removes what was written."""
+    """Have so many look terms up, and so many write at the same time; remove what was written."""
     reading = [{"act": act, "seconds": SECONDS}] * readers
     # The writers come first, so that they are the same processes whoever reads.
     answers = workers.obey(*[{"act": "write", "seconds": SECONDS}] * writers, *reading)
@@ -142,7 +142,7 @@ def indexes(scratch: Path, url: str | None, running: ExitStack) -> Iterator[Inde
 
 
 def report_reads(sides: Sequence[Index], computed: Mapping[int, list[Found]]) -> None:
-    """Prints the table of look-ups."""
+    """Print the table of look-ups."""
     cases = [(CLOSED_FORM, (count, 0), found) for count, found in computed.items()]
     cases += [(side.name, case, found) for side in sides for case, found in side.reads.items()]
     rows = []
@@ -165,7 +165,7 @@ def report_reads(sides: Sequence[Index], computed: Mapping[int, list[Found]]) ->
 
 
 def report_writes(sides: Sequence[Index]) -> None:
-    """Prints the table of writers."""
+    """Print the table of writers."""
     rows = []
     for side in sides:
         for (readers, writers), found in side.writes.items():
@@ -181,7 +181,7 @@ def report_writes(sides: Sequence[Index]) -> None:
 
 
 def draw(sides: Sequence[Index], computed: Mapping[int, list[Found]]) -> None:
-    """Draws the look-ups."""
+    """Draw the look-ups."""
     drawn = {CLOSED_FORM: {count: median_rate(found) for count, found in computed.items()}}
     for side in sides:
         for writers, what in enumerate(("nobody writes", "one writes")):

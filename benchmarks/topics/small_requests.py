@@ -1,4 +1,4 @@
-"""Compares small requests with the original's algorithm in Flask under the same gunicorn settings,
+"""Compare small requests with the original's algorithm in Flask under the same gunicorn settings,
 alone and beside long streams. Then requests that were not made before, of windows and of terms
 anywhere, with the same ones repeated and with a bare function below gunicorn's own worker, by the
 processor time that the server takes for each, and by wrk's count.
@@ -135,7 +135,7 @@ def not_repeated(
 
 
 def show_costs(found: dict[str, list[Measurement]]) -> None:
-    """Prints a table of what was answered, and what it took."""
+    """Print a table of what was answered, and what it took."""
     rows = []
     for side, measurements in found.items():
         answers = [answer for each in measurements for answer in each.answers]
@@ -162,7 +162,7 @@ def targets_of(found: dict[str, list[Measurement]]) -> list[Target]:
 
 
 def show(title: str, found: Measured) -> None:
-    """Prints a table of what was answered."""
+    """Print a table of what was answered."""
     rows = []
     for side, measurements in found.items():
         rates = [per_second(answers) for answers in measurements]

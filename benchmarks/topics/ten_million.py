@@ -43,7 +43,7 @@ SHARED = f"{COPIES} copies, shared"
 
 
 def exhaust(terms: Span, repeats: int = 1) -> None:
-    """Makes the text of the terms so many times."""
+    """Make the text of the terms so many times."""
     for _ in range(repeats):
         for _ in compute(terms):
             pass
@@ -133,7 +133,7 @@ def duration(seconds: float) -> str:
 
 
 def report_hosts(cores: Mapping[str, float], speed: float, write_s: float) -> None:
-    """Prints what so many hosts take together: from the seconds of one core for each way to make
+    """Print what so many hosts take together: from the seconds of one core for each way to make
     it, how many times as fast the cores of a host are, and the seconds to write a GB."""
     total = offset(MAX_SN)
     rows = [

@@ -1,4 +1,4 @@
-"""Compares our gunicorn with nginx and caddy, two workers each: 100,000 stored terms sent over
+"""Compare our gunicorn with nginx and caddy, two workers each: 100,000 stored terms sent over
 loopback to 1, 8 and 64 clients at once.
 
 A client is a process that receives into one MiB of memory; the same for all sides. What CPU time
@@ -39,7 +39,7 @@ Side = tuple[Server, str]
 
 
 def compare(sides: dict[str, Side], count: int, rounds: int) -> dict[str, list[float]]:
-    """Measures and prints so many clients at once; the seconds that each side took."""
+    """Measure and print so many clients at once; the seconds that each side took."""
     used: dict[str, list[tuple[float, float]]] = {name: [] for name in sides}
 
     def together(name: str) -> tuple[float, float]:

@@ -1,4 +1,4 @@
-"""Compares the stored text in its codings over a link of 1 Gbit/s: with identity, and with what the
+"""Compare the stored text in its codings over a link of 1 Gbit/s: with identity, and with what the
 entropy of digits allows.
 
 The link is a pair of virtual network devices between two network namespaces, which only root can
@@ -53,7 +53,7 @@ SOONER = {"zstd": 2.32, "gzip": 2.27}
 
 
 def ip(*arguments: str) -> None:
-    """Runs ip(8)."""
+    """Run ip(8)."""
     subprocess.run([program("ip", "iproute2"), *arguments], check=True)
 
 
@@ -130,7 +130,7 @@ def seconds_to_send() -> float:
 
 
 def send(sender: socket.socket) -> None:
-    """Sends as many bytes as the text has."""
+    """Send as many bytes as the text has."""
     block, left = memoryview(bytes(1024 * 1024)), TEXT_BYTES
     with sender:
         while left:

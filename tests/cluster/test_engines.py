@@ -10,7 +10,7 @@ from tests.support.cluster import Running
 from tests.support.faults import Injected
 from tools.cluster.ceph import BUCKET
 
-pytestmark = [pytest.mark.cluster, pytest.mark.xdist_group("cluster")]
+pytestmark = pytest.mark.cluster
 
 OBJECT = b"".join(hashlib.sha512(number.to_bytes(4)).digest() for number in range(1 << 17))
 """8 MiB, no two parts of which are alike."""

@@ -14,7 +14,7 @@ from tests.support.reference import SEGMENTS, SHA256, TERMS, hash_of
 from tests.support.waiting import until
 from tools.cluster.place import HOSTS
 
-pytestmark = [pytest.mark.cluster, pytest.mark.xdist_group("cluster")]
+pytestmark = pytest.mark.cluster
 
 MIDDLE_BYTES = 300_000_000
 """Past what the hosts keep themselves, and with most of it still to come."""

@@ -12,7 +12,7 @@ from tests.support.metrics import scraped, value
 from tests.support.reference import LENGTH, SHA256, TERMS
 from tests.support.servers import sha256_of
 
-pytestmark = [pytest.mark.cluster, pytest.mark.xdist_group("cluster")]
+pytestmark = pytest.mark.cluster
 
 Answer = tuple[int, dict[str, str], bytes]
 

@@ -12,7 +12,7 @@ from tools.cluster import ceph
 from tools.cluster.keys import kept
 from tools.cluster.place import LOOPBACK, OBJECTS_PORT
 
-pytestmark = [pytest.mark.cluster, pytest.mark.xdist_group("cluster")]
+pytestmark = pytest.mark.cluster
 
 
 def test_the_contract_of_stores_holds_on_ceph(cluster: Running, injected: Injected) -> None:

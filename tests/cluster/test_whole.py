@@ -11,7 +11,7 @@ from tests.support.reference import SHA256, TERMS
 from tests.support.servers import sha256_of
 from tools.cluster import network
 
-pytestmark = [pytest.mark.cluster, pytest.mark.xdist_group("cluster")]
+pytestmark = pytest.mark.cluster
 
 
 def processes_of(cluster: Running) -> list[str]:

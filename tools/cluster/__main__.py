@@ -29,7 +29,7 @@ ON_HOSTS = {"cut": network.cut, "join": network.join}
 
 
 def main() -> None:
-    """Parses, calls one function, and ends with a sentence where it failed."""
+    """Parse, call one function, and end with a sentence if it failed."""
     options = parsed()
     try:
         place = network.found(directory())
@@ -55,7 +55,7 @@ def main() -> None:
 
 
 def parsed() -> argparse.Namespace:
-    """What was asked for."""
+    """Return what the command line asks for."""
     parser = argparse.ArgumentParser(prog="python -m tools.cluster", description=__doc__)
     actions = parser.add_subparsers(dest="action", required=True)
     for action, what in (
@@ -77,7 +77,7 @@ def parsed() -> argparse.Namespace:
 
 
 def directory() -> Path:
-    """The cluster's directory, which is made where it is missing; raises Failed."""
+    """Return the cluster's directory, which is made if it is missing; raise Failed."""
     path = Path(os.environ.get("FIBO_CLUSTER_DIR") or DIRECTORY).resolve()
     if len(os.fsencode(path)) > LONGEST_DIRECTORY:
         raise Failed(
@@ -91,17 +91,17 @@ def directory() -> Path:
 
 @contextmanager
 def alone(place: Place) -> Iterator[None]:
-    """Waits until nobody else starts or stops this cluster."""
+    """Wait until nobody else starts or stops this cluster."""
     with (place.directory / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
 
 
 def up(place: Place) -> None:
-    """Starts what does not run, and says where it answers; raises Failed."""
+    """Start what does not run, and say where it answers; raise Failed."""
     with alone(place):
         started = monotonic()
-        # So that what namespaces are for can be tried where there are some.
+        # So that hosts on ports of their own can be tried although namespaces are available.
         if os.environ.get("FIBO_CLUSTER_NETWORK") != "ports":
             place = network.joined(place)
         cluster = Cluster(place)
@@ -123,7 +123,7 @@ def up(place: Place) -> None:
 
 
 def check(cluster: Cluster) -> None:
-    """Raises Failed where a port is taken that a part needs which does not run."""
+    """Raise Failed if the port of a part that does not run is taken."""
     taken = [
         f"{address}:{port} (for {daemon.name})"
         for daemon in cluster.daemons
@@ -136,7 +136,7 @@ def check(cluster: Cluster) -> None:
 
 
 def start(daemon: Daemon) -> None:
-    """Starts it, and says so; nothing where it runs."""
+    """Start it, and say so, unless it runs."""
     if not daemon.pid():
         began = monotonic()
         print(f"  {daemon.name:<10} …", end=" ", flush=True)
@@ -145,7 +145,7 @@ def start(daemon: Daemon) -> None:
 
 
 def down(place: Place) -> None:
-    """Stops all of it, from the last to the first."""
+    """Stop all of it, from the last to the first."""
     with alone(place):
         for daemon in reversed(Cluster(place).daemons):
             if daemon.pid():
@@ -156,7 +156,7 @@ def down(place: Place) -> None:
 
 
 def status(cluster: Cluster) -> None:
-    """Prints what runs, and where it listens."""
+    """Print what runs, and where it listens."""
     for daemon in cluster.daemons:
         pid = daemon.pid()
         where = " ".join(f"{address}:{port}" for address, port in daemon.listens)

@@ -90,7 +90,7 @@ class Ceph:
         )
 
     def configure(self) -> None:
-        """Writes its configuration."""
+        """Write its configuration."""
         for path in (self.directory, self.directory / "log", self.directory / "crash"):
             directory_of(USER, path)
         gateways = (
@@ -111,15 +111,15 @@ class Ceph:
         (self.directory / "ceph.conf").write_text(text)
 
     def run(self, name: str, *arguments: str, given: str = "") -> str:
-        """What one of Ceph's commands printed that was given a text; raises Failed."""
+        """What one of Ceph's commands printed that was given a text; raise Failed."""
         return run([*as_user(USER), program(name), *arguments], self.variables, given)
 
     def ceph(self, *arguments: str, given: str = "") -> str:
-        """What `ceph` printed; raises Failed, also where the monitor does not answer."""
+        """Return what `ceph` printed; raise Failed, also if the monitor does not answer."""
         return self.run("ceph", "--connect-timeout", "5", *arguments, given=given)
 
     def _new(self, name: str) -> Path | None:
-        """A new data directory for a daemon; None where one was completed before.
+        """Return a new data directory for a daemon, or None if one was completed before.
 
         What was begun and not completed holds nothing yet, and is begun again.
         """
@@ -134,7 +134,7 @@ class Ceph:
         return self.directory / f"{name}.made"
 
     def _keyring(self, name: str, *capabilities: str) -> None:
-        """Has the monitor make a key with these capabilities, unless it has, and keeps it."""
+        """Have the monitor make a key with these capabilities, unless it has, and keep it."""
         path = self.directory / f"{name}.keyring"
         self.ceph("auth", "get-or-create", name, *capabilities, "-o", str(path))
 
@@ -196,7 +196,7 @@ class Ceph:
         return bool(json.loads(self.ceph("osd", "info", str(number), "-f", "json"))["up"])
 
     def make_bucket(self, keys: Keys) -> None:
-        """Makes the account of the service, and its bucket; raises Failed."""
+        """Make the account of the service, and its bucket; raise Failed."""
         if self._made("bucket").exists():
             return
         named = ("--uid=fibo", "--display-name=FiboService", f"--access-key={keys.access_key}")
@@ -207,7 +207,7 @@ class Ceph:
 
 
 def create_bucket(address: str, keys: Keys) -> None:
-    """Makes the bucket; it does no harm where it is there already."""
+    """Make the bucket, unless it is there."""
     # Here, as all that `make cluster` does but this is done without it.
     import boto3
     from botocore.config import Config

@@ -18,7 +18,7 @@ from tools.cluster.place import (
 from tools.cluster.processes import Daemon, run
 
 STORE_BYTES = 256 << 20
-"""What each process keeps of the text beside the object store: the beginning, which most ask for.
+"""What each process stores of the text itself: the beginning, which most ask for.
 So little that the object store has something to do."""
 
 
@@ -59,7 +59,7 @@ class Hosts:
         return [*self.prefix(name), sys.executable, str(ROOT / "manage.py"), *arguments]
 
     def migrate(self) -> None:
-        """Brings the index's tables up to date, before any process looks at them."""
+        """Bring the index's tables up to date, before any process looks at them."""
         command = self.manage(HOSTS[0], "migrate", "--verbosity=0", "--no-input")
         run(command, self.variables(HOSTS[0], f"api.{HOSTS[0]}"))
 

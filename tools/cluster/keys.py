@@ -1,4 +1,4 @@
-"""The cluster's secrets, made once and kept beside its data."""
+"""The cluster's secrets, made once and kept with its data."""
 
 import json
 import os
@@ -25,8 +25,8 @@ def kept(directory: Path) -> Keys:
     path = directory / "keys.json"
     if not path.exists():
         made = Keys(*map(secrets.token_hex, (10, 20, 20, 40)))
-        beside = path.with_suffix(".new")
-        with os.fdopen(os.open(beside, os.O_CREAT | os.O_TRUNC | os.O_WRONLY, 0o600), "w") as file:
+        new = path.with_suffix(".new")
+        with os.fdopen(os.open(new, os.O_CREAT | os.O_TRUNC | os.O_WRONLY, 0o600), "w") as file:
             json.dump(asdict(made), file)
-        beside.rename(path)
+        new.rename(path)
     return Keys(**json.loads(path.read_text()))

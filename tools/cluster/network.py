@@ -21,7 +21,7 @@ def device(host: str) -> str:
 
 
 def ip(*arguments: str) -> None:
-    """Runs ip(8); raises Failed."""
+    """Run ip(8); raise Failed."""
     run([program("ip"), *arguments], {})
 
 
@@ -46,7 +46,7 @@ def found(directory: Path) -> Place:
 
 
 def joined(place: Place) -> Place:
-    """The place with the hosts in namespaces, where that can be; raises Failed."""
+    """Return the place, with the hosts in namespaces if possible; raise Failed."""
     if place.namespaces or os.geteuid():
         return place
     if there() and used() and not marker(place.directory).exists():
@@ -62,7 +62,7 @@ def joined(place: Place) -> Place:
 
 
 def left(place: Place) -> None:
-    """Removes the network, where it is this cluster's."""
+    """Remove the network if it is this cluster's."""
     if marker(place.directory).exists():
         down()
         marker(place.directory).unlink()
@@ -74,7 +74,7 @@ def used() -> bool:
 
 
 def up() -> None:
-    """Makes the network; raises Failed where this machine does not allow it."""
+    """Make the network; raise Failed if this machine does not allow it."""
     # Half a network, as an interrupted call leaves it, is of no use.
     down()
     ip("link", "add", BRIDGE, "type", "bridge")
@@ -85,7 +85,7 @@ def up() -> None:
 
 
 def add(host: str) -> None:
-    """Makes a host's namespace, and its link to the bridge; raises Failed."""
+    """Make a host's namespace, and its link to the bridge; raise Failed."""
     name, here = namespace(host), device(host)
     ip("netns", "add", name)
     ip("link", "add", here, "type", "veth", "peer", "name", "eth0", "netns", name)
@@ -97,17 +97,17 @@ def add(host: str) -> None:
 
 
 def cut(host: str) -> None:
-    """Takes a host's link down: nothing is refused, nothing arrives."""
+    """Take a host's link down: nothing is refused, nothing arrives."""
     ip("link", "set", device(host), "down")
 
 
 def join(host: str) -> None:
-    """Brings it up again."""
+    """Bring it up again."""
     ip("link", "set", device(host), "up")
 
 
 def down() -> None:
-    """Removes what there is of it."""
+    """Remove what there is of it."""
     for host in HOSTS:
         # The links go with their namespaces, but not at once: the next network would meet them.
         with suppress(Failed):

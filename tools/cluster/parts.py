@@ -25,7 +25,7 @@ class Cluster:
         self.daemons = [*self.engines, *self.hosts.daemons()]
 
     def named(self, name: str) -> Daemon:
-        """The daemon of that name; raises Failed where there is none."""
+        """Return the daemon of that name; raise Failed if there is none."""
         known = {daemon.name: daemon for daemon in self.daemons}
         if name not in known:
             raise Failed(f"There is no part {name!r}; there are {', '.join(known)}.")

@@ -72,6 +72,6 @@ FRONT = f"http://{LOOPBACK}:{FRONT_PORT}"
 
 
 def render(name: str, /, **values: object) -> str:
-    """The text of a template beside this module, each `@name@` in it replaced by its value."""
+    """Return the text of a template of this package, each `@name@` in it replaced by its value."""
     text = (Path(__file__).parent / name).read_text()
     return re.sub(r"@(\w+)@", lambda found: str(values[found[1]]), text)

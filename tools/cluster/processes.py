@@ -26,7 +26,7 @@ OURS = ("FIBO_", "DJANGO_", "AWS_", "PG", "CEPH_", "PORT", "WEB_CONCURRENCY", "D
 
 
 def program(name: str) -> str:
-    """The path of a program; raises Failed where it is missing."""
+    """Return the path of a program; raise Failed if it is missing."""
     if found := shutil.which(name, path=PATH):
         return found
     raise Failed(f"{name} is not installed; `make cluster` as root installs what is missing.")
@@ -39,7 +39,7 @@ def environment(**variables: str) -> dict[str, str]:
 
 
 def as_user(user: str) -> list[str]:
-    """How a command begins that root has run by a user; nothing where the caller is not root."""
+    """Return the prefix that has a user run a command for root; empty if the caller is not root."""
     if os.geteuid():
         return []
     named = f"--reuid={user}", f"--regid={account(user).pw_gid}", "--init-groups"
@@ -47,7 +47,7 @@ def as_user(user: str) -> list[str]:
 
 
 def account(user: str) -> pwd.struct_passwd:
-    """The user; raises Failed where there is none."""
+    """Return the user; raise Failed if there is none."""
     try:
         return pwd.getpwnam(user)
     except KeyError:
@@ -55,14 +55,14 @@ def account(user: str) -> pwd.struct_passwd:
 
 
 def directory_of(user: str, path: Path) -> Path:
-    """The directory, which is made where it is missing; that user's own where root makes it."""
+    """Make the directory, the user's own if root does it, unless it is there; return it."""
     path.mkdir(mode=0o700, parents=True, exist_ok=True)
     given_to(user, path)
     return path
 
 
 def given_to(user: str, path: Path) -> None:
-    """Makes it that user's own, where root does it."""
+    """Make it that user's own if root does it."""
     if not os.geteuid():
         found = account(user)
         os.chown(path, found.pw_uid, found.pw_gid)
@@ -71,7 +71,7 @@ def given_to(user: str, path: Path) -> None:
 def run(
     command: list[str], variables: Mapping[str, str], given: str = "", timeout_s: float = 120
 ) -> str:
-    """What a command printed that was given a text; raises Failed with what it complained of."""
+    """What a command printed that was given a text; raise Failed with what it complained of."""
     try:
         return subprocess.run(
             command,
@@ -119,7 +119,7 @@ class Daemon:
     directory: Path
     """The cluster's: `run/` in it has the pids, `log/` what the daemons print."""
     user: str = ""
-    """Whom root has it run by; root itself where there is none."""
+    """The user that root has it run by; root itself if empty."""
     prefix: list[str] = field(default_factory=list)
     """How the command begins that puts it into a namespace, which only root can."""
     variables: Mapping[str, str] = field(default_factory=dict)
@@ -131,7 +131,7 @@ class Daemon:
     ready: Callable[[], bool] = always
     ready_s: float = 60
     settles_s: float = 0
-    """How long it must have run to be believed, where it does not tell that it is ready."""
+    """How long it must have run to be believed, if it does not tell that it is ready."""
     stop_s: float = 30
     """How long it may take to end."""
     stop_signal: signal.Signals = signal.SIGTERM
@@ -146,7 +146,7 @@ class Daemon:
         return self.directory / "run" / f"{self.name}.pid"
 
     def pid(self) -> int | None:
-        """The process, where it runs."""
+        """Return the process id, or None if it does not run."""
         with suppress(FileNotFoundError, ValueError):
             pid, since = self._pid_file.read_text().split()
             # A pid alone may by now be that of another process, or of one before a reboot.
@@ -155,7 +155,7 @@ class Daemon:
         return None
 
     def start(self) -> None:
-        """Starts it, unless it runs, and waits until it is ready; raises Failed."""
+        """Start it, unless it runs, and wait until it is ready; raise Failed."""
         since = float("-inf")
         if not self.pid():
             self.prepare()
@@ -191,7 +191,7 @@ class Daemon:
         process.returncode = 0
 
     def stop(self) -> None:
-        """Has it end, and waits until it has; kills what does not end in time."""
+        """Have it end, and wait until it has; kill what does not end in time."""
         if pid := self.pid():
             for number in (self.stop_signal, signal.SIGCONT):
                 # One that is paused would else never see the first.
@@ -204,7 +204,7 @@ class Daemon:
         self._pid_file.unlink(missing_ok=True)
 
     def kill(self) -> None:
-        """Kills it and its children, as a power cut would, and waits until they are gone."""
+        """Kill it and its children, as a power cut would, and wait until they are gone."""
         family = self._family()
         for pid in family:
             with suppress(ProcessLookupError):
@@ -213,12 +213,12 @@ class Daemon:
             raise Failed(f"{self.name} cannot be killed.")
 
     def pause(self) -> None:
-        """Stops it and its children where they are: they hold their connections, and are silent."""
+        """Stop it and its children where they are: they hold their connections, and are silent."""
         for pid in self._family():
             os.kill(pid, signal.SIGSTOP)
 
     def resume(self) -> None:
-        """Has it go on that was paused."""
+        """Have it go on that was paused."""
         for pid in self._family():
             os.kill(pid, signal.SIGCONT)
 
@@ -246,7 +246,7 @@ def boot() -> str:
 
 
 def born(pid: int) -> str | None:
-    """What tells a process from all that have the same pid; None where it has ended."""
+    """Return what tells a process from others of the same pid, or None if it has ended."""
     found = stat(pid)
     return f"{boot()}/{found[19]}" if found and found[0] != "Z" else None
 
@@ -259,7 +259,7 @@ def processes() -> Iterator[tuple[int, int, int]]:
 
 
 def stat(pid: int) -> list[str]:
-    """The process's state and what follows it in proc(5)'s stat; nothing where it is gone."""
+    """Return the process's state and what follows it in proc(5)'s stat; nothing if it is gone."""
     try:
         text = Path(f"/proc/{pid}/stat").read_text()
     except (FileNotFoundError, ProcessLookupError):
