@@ -130,6 +130,7 @@ def represent(request: HttpRequest, representation: Representation) -> Decided:
         max_ranges=max_ranges(terms),
     )
     decided = answer(str(request.method), _headers(request), about)
+    body: Iterator[Piece]
     if decided.coding == IDENTITY:
         body = pieces(representation, decided.body)
     else:
