@@ -70,10 +70,10 @@ def _packed(representation: Representation, coding: Coding) -> Iterator[bytes]:
     yield coder.finish()
 
 
-def _primed(pieces: Iterator[Given]) -> Generator[Given]:
-    ready = [next(pieces)]
+def _primed(pieces: Iterator[Given]) -> Generator[Given | bytes]:
+    ready: list[Given | bytes] = [next(pieces, b"")]
 
-    def all_pieces() -> Generator[Given]:
+    def all_pieces() -> Generator[Given | bytes]:
         # Taken out of the list: a slow reader's stream would keep it to its end.
         yield ready.pop()
         yield from pieces

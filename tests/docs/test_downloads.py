@@ -12,6 +12,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from queue import Queue
@@ -45,7 +46,8 @@ def small_segments(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]
 def kill_workers(server: Server) -> None:
     """Breaks off what the server sends; its master starts other workers."""
     for worker in psutil.Process(server.process.pid).children():
-        worker.kill()
+        with suppress(psutil.NoSuchProcess):  # one that was killed before may be listed still
+            worker.kill()
 
 
 def address(server: Server, target: str) -> str:
