@@ -29,8 +29,9 @@ check: lint install ## lint, types, and the tests that start no other process
 	.venv/bin/python -m pytest -n 2 --dist loadfile -m "not process and not drill and not cluster"
 
 test: .venv/develop browser decoders install ## install what the tests need and run them all
-	@# Each file's tests by one of two processes. Their servers have free ports and own directories.
-	.venv/bin/python -m pytest -n 2 --dist loadfile --cov --cov-report=term:skip-covered
+	@# Each file's tests by one of three processes, as some wait for clients that are slow. Their
+	@# servers have free ports and own directories.
+	.venv/bin/python -m pytest -n 3 --dist loadfile
 
 drill: .venv/develop browser faults install ## the tests that take minutes; as root, they mount
 	@# Three at once on two processors: some drills only wait, one for six minutes.
@@ -44,7 +45,7 @@ cluster-down: .venv/cluster ## stop them; their data stays
 
 cluster-test: .venv/develop .venv/cluster engines browser install ## break a cluster in every way
 	@# At the same time: nothing of a cluster is shared with the PostgreSQL of the other tests.
-	$(MAKE) --jobs=2 --output-sync test-of-cluster test-of-postgresql
+	$(MAKE) --jobs=2 test-of-cluster test-of-postgresql
 
 .PHONY: test-of-cluster test-of-postgresql
 test-of-cluster:
@@ -73,7 +74,7 @@ bench: .venv/bench install ## measure all topics, or TOPIC=name, into benchmarks
 	    $(if $(ONLY),--only="$(ONLY)") $(if $(BEFORE),--before=$(BEFORE))
 
 clean: ## remove what make made, but for the data
-	rm -rf .venv .static .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage
+	rm -rf .venv .static .mypy_cache .pytest_cache .ruff_cache .hypothesis
 
 # An environment names the directory and the Python that it was built for once it is whole. One that
 # is not whole, was moved, or lost its Python is built again.

@@ -32,11 +32,5 @@ def test_every_row_that_a_test_cites_is_there() -> None:
 
 def test_every_row_says_what_shows_it() -> None:
     page = (ROOT / "docs" / "hostile-inputs.md").read_text()
-    promises = (ROOT / "docs" / "operations.md").read_text()
-    requests, _, faults = page.partition("## Faults")
-    for line in re.findall(r"^\| \d+ \|.*$", requests, re.MULTILINE):
-        assert "`test_" in line, line
-    for number in re.findall(r"^\| (\d+) \|", faults, re.MULTILINE):
-        found = re.search(rf"^\| {number} \|.*$", promises, re.MULTILINE)
-        assert found, number
-        assert "`test_" in found[0], found[0]
+    for row in re.findall(r"^\| \d+ \|.*$", page, re.MULTILINE):
+        assert "`test_" in row, row
