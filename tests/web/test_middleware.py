@@ -99,7 +99,7 @@ def test_no_form_of_the_admin_is_taken_without_its_token(target: str) -> None:
 def test_the_shortcut_leads_to_the_view_of_the_address(
     monkeypatch: pytest.MonkeyPatch, path: str
 ) -> None:
-    for view in ("text", "term"):
+    for view in ("root", "term"):
         monkeypatch.setattr(views, view, lambda _, view=view, **named: (view, named))
     shortcut: Any = Shortcut(lambda _: None)  # type: ignore[arg-type,return-value]
     found = shortcut(RequestFactory().get("/", PATH_INFO=path))
@@ -108,7 +108,7 @@ def test_the_shortcut_leads_to_the_view_of_the_address(
     except Resolver404:
         assert found is None
     else:
-        known = {"text", "term"} & {match.func.__name__}
+        known = {"root", "term"} & {match.func.__name__}
         assert found == ((match.func.__name__, match.kwargs) if known else None)
 
 
