@@ -136,3 +136,10 @@ def test_every_address_that_has_a_row_is_there(address: str) -> None:
         resolve(address)
     except Resolver404:
         pytest.fail(f"{address} leads nowhere")
+
+
+def test_no_row_stands_twice_in_a_table() -> None:
+    for table in re.findall(r"^\|[ |-]+\n((?:\|.*\n)+)", README, re.MULTILINE):
+        cells = [line.split(" | ")[0].strip("| ") for line in table.splitlines()]
+        named = [cell for cell in cells if cell]
+        assert sorted(set(named)) == sorted(named)
