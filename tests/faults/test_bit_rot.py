@@ -79,7 +79,7 @@ def repair() -> None:
         verify.repair_file(name)
 
 
-def test_five_hundred_flipped_bits_in_segments_are_found_mended_and_never_sent(
+def test_five_hundred_flipped_bits_in_segments_are_found_repaired_and_never_sent(
     whole: Path, client: Client, injected: Injected
 ) -> None:
     rng = random.Random(31)
@@ -95,7 +95,7 @@ def test_five_hundred_flipped_bits_in_segments_are_found_mended_and_never_sent(
         assert {path.name: path.read_bytes() for path in whole.iterdir()} == right, name
     assert found == FLIPS
     assert findings() == []
-    injected("a bit flipped in a segment", FLIPS, f"{found} found, all mended")
+    injected("a bit flipped in a segment", FLIPS, f"{found} found, all repaired")
 
 
 def told(operator: Client) -> tuple[int, bytes]:
@@ -139,6 +139,6 @@ def test_five_hundred_flipped_bits_in_the_index_are_found_or_harmless(
             repair()
             assert findings() == [], bit
             assert_answers_are_right(operator, WINDOWS[:1])
-    outcome = f"{outcomes['found']} found and mended, {outcomes['harmless']} harmless"
+    outcome = f"{outcomes['found']} found and repaired, {outcomes['harmless']} harmless"
     assert outcomes["found"] > FLIPS / 5
     injected("a bit flipped in the index", outcomes.total(), outcome)

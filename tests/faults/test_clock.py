@@ -55,7 +55,7 @@ def test_a_clock_that_jumps_back_a_year_makes_no_answer_stale(
         assert server.get(TARGET, Range="bytes=0-9", If_Range=etag)[0] == 206
         assert server.get("/?sn=2001", If_None_Match=etag)[0] == 200
 
-        # What is built and mended now has dates before those of what was there.
+        # What is built and repaired now has dates before those of what was there.
         assert server.get("/?sn=4000", Accept_Encoding="gzip")[0] == 200
         first = server.data_dir / "segments" / "00000000.txt"
         first.write_bytes(bytes(len(first.read_bytes())))

@@ -90,7 +90,7 @@ def assert_stores_again(server: Server, store: Store) -> None:
 
     def stored() -> int:
         assert server.get(f"/?sn={store.upto}")[0] == 200
-        # Not read: what could not be read is being mended, and gone in between.
+        # Not read: what could not be read is being repaired, and gone in between.
         return len(set(store.names) & {path.name for path in store.segments.iterdir()})
 
     soon(len(store.names), stored)

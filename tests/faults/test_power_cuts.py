@@ -285,7 +285,7 @@ def a_prune_keeps_to_a_budget(acknowledged: bool) -> None:
     assert_completes(PRUNED_TERMS)
 
 
-def a_repair_mends_the_store(acknowledged: bool) -> None:
+def a_repair_repairs_the_store(acknowledged: bool) -> None:
     """Answers are right, and the next repair completes it."""
     assert_answers()
     called("verify", repair=True)
@@ -403,4 +403,4 @@ def test_a_repair_whose_power_is_cut_is_completed_by_the_next(
     damage(root)
     script = f"{MANAGE} verify --repair --workers=1; $DONE"
     recording = record(script, root, environment(root, **SEGMENTS))
-    assert_after_each_cut(recording, injected, 50, a_repair_mends_the_store, **SEGMENTS)
+    assert_after_each_cut(recording, injected, 50, a_repair_repairs_the_store, **SEGMENTS)

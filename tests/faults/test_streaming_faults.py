@@ -37,7 +37,7 @@ class Vandal:
         try:
             self._damage(path, how)
         except FileNotFoundError:
-            return  # it is gone, or was cut to nothing, and is being mended
+            return  # it is gone, or was cut to nothing, and is being repaired
         self.done[how] += 1
 
     def _damage(self, path: Path, how: str) -> None:
@@ -89,4 +89,4 @@ def test_a_hundred_thousand_terms_are_right_while_their_segments_are_damaged(
     verified = manage(server.data_dir, "verify")
     assert verified.returncode == 0, verified.stdout
     for how, count in vandal.done.items():
-        injected(f"a segment {how} while 100,000 terms stream", count, "right hash, mended")
+        injected(f"a segment {how} while 100,000 terms stream", count, "right hash, repaired")
