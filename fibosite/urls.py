@@ -7,7 +7,7 @@ from django.templatetags.static import static
 from django.urls import path
 
 from sequence import urls, views
-from sequence.accounts.login import login
+from sequence.accounts.login import log_in
 
 admin.autodiscover()
 
@@ -21,7 +21,7 @@ urlpatterns = [
     *urls.urlpatterns,
     path("robots.txt", views.robots),
     path("favicon.ico", favicon),
-    path("admin/login/", login),
+    path("admin/login/", log_in),
     path("admin/", admin.site.urls),
 ]
 

@@ -66,6 +66,12 @@ def test_what_several_test_modules_use_is_in_support(path: Path) -> None:
         assert all(parts[1] in {"support", "settings"} for parts in ours), ours
 
 
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_no_function_has_the_name_of_its_module(path: Path) -> None:
+    named = {each.name for each in ast.parse(path.read_text()).body if hasattr(each, "name")}
+    assert path.stem not in named
+
+
 def test_few_files_stand_outside_of_the_rooms() -> None:
     assert len(list(APP.glob("*.py"))) <= MAX_FILES
 

@@ -23,7 +23,7 @@ from sequence.store.bucket import Clients, SegmentBucket  # noqa: E402
 from sequence.store.checksum import BlockChecksums  # noqa: E402
 from sequence.store.directory import SegmentDirectory  # noqa: E402
 from sequence.store.store import Segments  # noqa: E402
-from sequence.text.compute import compute, compute_bytes  # noqa: E402
+from sequence.text.compute import compute_bytes, compute_terms  # noqa: E402
 from sequence.text.layout import Layout, Planned  # noqa: E402
 from sequence.text.span import Span  # noqa: E402
 
@@ -85,7 +85,7 @@ class Sides:
 
 def _checksums(each: Planned) -> bytes:
     summing = BlockChecksums()
-    for piece in compute(each.terms):
+    for piece in compute_terms(each.terms):
         summing.update(piece)
     return summing.digest()
 
@@ -101,7 +101,7 @@ def compare(
     try:
         for each in segments:
             for store in ours:
-                store.publish(each.name, compute(each.terms))
+                store.publish(each.name, compute_terms(each.terms))
         sides = Sides(segments, bucket, directory)
         ways = {"computed": sides.computed, "stored here": sides.stored, "fetched": sides.fetched}
         named = {

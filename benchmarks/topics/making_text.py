@@ -31,7 +31,7 @@ from benchmarks.lib.bench import (
 )
 from sequence.text import adder, doubling
 from sequence.text import compute as compute_module
-from sequence.text.compute import compute
+from sequence.text.compute import compute_terms
 from sequence.text.layout import offset
 from sequence.text.span import Span
 
@@ -53,13 +53,13 @@ Pieces = Iterator[bytes | memoryview]
 
 def with_ours(terms: Span) -> Pieces:
     """The text by this project."""
-    yield from compute(terms)
+    yield from compute_terms(terms)
 
 
 def without_compiler(terms: Span) -> Pieces:
     """The text by this project on a host that cannot compile its adder."""
     with patch.object(adder, "_functions", lambda: None):
-        yield from compute(terms)
+        yield from compute_terms(terms)
 
 
 def with_decimal(terms: Span) -> Pieces:
@@ -152,7 +152,7 @@ def sha256(side: str, terms: Span) -> str:
 def exhaust(terms: Span, repeats: int) -> None:
     """Make the text of the terms so many times."""
     for _ in range(repeats):
-        for _ in compute(terms):
+        for _ in compute_terms(terms):
             pass
 
 

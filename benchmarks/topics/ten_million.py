@@ -19,7 +19,7 @@ from benchmarks.lib.bench import (
     write_and_sync,
 )
 from sequence.text import doubling
-from sequence.text.compute import compute
+from sequence.text.compute import compute_terms
 from sequence.text.layout import Layout, offset
 from sequence.text.span import Span
 
@@ -45,7 +45,7 @@ SHARED = f"{COPIES} copies, shared"
 def exhaust(terms: Span, repeats: int = 1) -> None:
     """Make the text of the terms so many times."""
     for _ in range(repeats):
-        for _ in compute(terms):
+        for _ in compute_terms(terms):
             pass
 
 

@@ -92,7 +92,7 @@ class LoginForm(AdminAuthenticationForm):
 admin.site.login_form = LoginForm
 
 
-def login(request: HttpRequest) -> HttpResponse:
+def log_in(request: HttpRequest) -> HttpResponse:
     """Return the login page; 429 for an attempt that comes too early (RFC 6585, section 4)."""
     response = admin.site.login(request)
     form = (getattr(response, "context_data", None) or {}).get("form")

@@ -19,7 +19,7 @@ from sequence.segments import build, inventory, storage
 from sequence.store.checksum import BlockChecksums
 from sequence.store.store import LABEL, Segments
 from sequence.text import adder
-from sequence.text.compute import compute
+from sequence.text.compute import compute_terms
 from sequence.text.layout import Planned, segment_name, segment_number, term_at
 from sequence.text.span import Span
 
@@ -186,7 +186,7 @@ def _wrong_bytes(planned: Planned, checksums: BlockChecksums) -> Iterator[str]:
     """
     replicas, wrong = storage.store().replicas(planned.name), set()
     position = 0
-    for piece in compute(planned.terms):
+    for piece in compute_terms(planned.terms):
         checksums.update(piece)
         span, expected = Span(position, position + len(piece)), bytes(piece)
         position = span.stop

@@ -49,7 +49,7 @@ def strong_etag(*facts: object) -> str:
     return f'"{"-".join(str(fact) for fact in facts)}"'
 
 
-def answer(method: str, headers: Mapping[str, str], about: Metadata) -> Answer:
+def decide(method: str, headers: Mapping[str, str], about: Metadata) -> Answer:
     """Return the answer to GET or HEAD; `headers` are those of HEADERS that the request has.
 
     An encoded answer is one of the whole, and has no Content-Length here; HEAD's has GET's headers

@@ -17,7 +17,7 @@ from sequence.models import Segment
 from sequence.segments import budget, storage
 from sequence.store.checksum import BlockChecksums
 from sequence.text import adder
-from sequence.text.compute import compute, compute_bytes
+from sequence.text.compute import compute_bytes, compute_terms
 from sequence.text.layout import Planned, segment_name
 from sequence.text.span import Piece, Span
 
@@ -83,7 +83,7 @@ def build_or_reconcile(number: int) -> Segment:
     if checksums is None:
         planned = conf.layout().planned(number)
         summing = BlockChecksums()
-        store.publish(planned.name, summed(compute(planned.terms), summing))
+        store.publish(planned.name, summed(compute_terms(planned.terms), summing))
         checksums = summing.digest()
     row = Segment(**planned._asdict(), block_checksums=checksums)
     try:
@@ -106,7 +106,7 @@ def _checksums_of_right_file(planned: Planned) -> bytes | None:
     if store.length(planned.name) is None:
         return None
     summing = BlockChecksums()
-    for piece in compute(planned.terms):
+    for piece in compute_terms(planned.terms):
         summing.update(piece)
     checksums = summing.digest()
     right = store.verify_or_remove(planned.name, planned.length_bytes, checksums)

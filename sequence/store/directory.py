@@ -15,7 +15,7 @@ from typing import IO
 
 from sequence.errors import NotStoreDirectory, SegmentShort
 from sequence.store.lock import exclusive
-from sequence.store.opened import SegmentFile, opened
+from sequence.store.opened import SegmentFile, open_shared
 from sequence.store.regular import is_irregular, kind, open_regular, remove, sync_names
 from sequence.store.store import (
     CHUNK_BYTES,
@@ -95,7 +95,7 @@ class SegmentDirectory(Store):
 
     def file(self, name: str, length_bytes: int) -> SegmentFile:
         """Return a segment of that length as an open file; raises what opening it does."""
-        return opened(f"{self.path}/{name}", length_bytes, partial(self.opened, name))
+        return open_shared(f"{self.path}/{name}", length_bytes, partial(self.opened, name))
 
     def opened(self, name: str) -> IO[bytes]:
         """Open a segment to read it; raises NotSegmentFile if it is no regular file."""

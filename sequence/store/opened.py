@@ -127,7 +127,7 @@ _files: dict[str, SegmentFile] = {}
 _changing = Lock()
 
 
-def opened(path: str, length_bytes: int, open_now: Callable[[], IO[bytes]]) -> SegmentFile:
+def open_shared(path: str, length_bytes: int, open_now: Callable[[], IO[bytes]]) -> SegmentFile:
     """Return the file of that name as it is now: the one that is open, or one that is opened.
 
     It is closed when nobody has it any more, here or in a stream. Raises what `open_now` does.

@@ -17,7 +17,7 @@ MAX_TERMS = 4096
 """The maximum in a piece, so that the positions of its terms stay in the cache too."""
 
 
-def compute(terms: Span, piece_bytes: int = 0) -> Iterator[memoryview]:
+def compute_terms(terms: Span, piece_bytes: int = 0) -> Iterator[memoryview]:
     """Yield the text of the terms in pieces; each is valid only until the next one is asked for.
 
     Memory: one piece and a few terms, however many terms there are. The pair before the span comes
@@ -64,5 +64,5 @@ def compute_bytes(span: Span, piece_bytes: int = 0) -> Iterator[bytes]:
     if not span.length:
         return
     terms = Span(term_at(span.start), term_at(span.stop - 1) + 1)
-    for piece in cut(compute(terms, piece_bytes), offset(terms.start), span):
+    for piece in cut(compute_terms(terms, piece_bytes), offset(terms.start), span):
         yield bytes(piece)

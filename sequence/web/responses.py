@@ -13,7 +13,7 @@ from sequence.coding.coder import packer
 from sequence.coding.coding import CODINGS, MIN_BYTES, Coding
 from sequence.errors import FiboError, MethodNotAllowed
 from sequence.protocol import query
-from sequence.protocol.answer import HEADERS, IMMUTABLE, Answer, Metadata, answer, strong_etag
+from sequence.protocol.answer import HEADERS, IMMUTABLE, Answer, Metadata, decide, strong_etag
 from sequence.protocol.negotiate import IDENTITY, media_type
 from sequence.protocol.ranges import MAX_RANGES
 from sequence.segments.stream import encoded, pieces
@@ -129,7 +129,7 @@ def represent(request: HttpRequest, representation: Representation) -> Decided:
         file_name=representation.file_name,
         max_ranges=max_ranges(terms),
     )
-    decided = answer(str(request.method), _headers(request), about)
+    decided = decide(str(request.method), _headers(request), about)
     body: Iterator[Piece]
     if decided.coding == IDENTITY:
         body = pieces(representation, decided.body)
@@ -171,7 +171,7 @@ def small(
     content = body.encode() + b"\n"
     etag = strong_etag(hashlib.sha256(content).hexdigest()[:32])
     about = Metadata(len(content), content_type, {IDENTITY: etag}, cache_control)
-    decided = answer(str(request.method), _headers(request), about)
+    decided = decide(str(request.method), _headers(request), about)
     parts = (
         content[part.start : part.stop] if isinstance(part, Span) else part for part in decided.body
     )

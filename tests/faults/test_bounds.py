@@ -15,7 +15,7 @@ import pytest
 from isal import isal_zlib
 
 from sequence.coding.coding import CODINGS
-from sequence.text.compute import compute
+from sequence.text.compute import compute_terms
 from sequence.text.format import FORMATS
 from sequence.text.layout import offset
 from sequence.text.span import Span
@@ -160,7 +160,7 @@ def streamed(server: Server, target: str, checked: Checked) -> float:
 def crc_of_added(terms: Span) -> tuple[int, int]:
     """CRC-32 and length of the text by the additions alone, in pieces of another length."""
     crc = length = 0
-    for piece in compute(terms, 5_000_000):
+    for piece in compute_terms(terms, 5_000_000):
         crc = isal_zlib.crc32(piece, crc)
         length += len(piece)
     return crc, length

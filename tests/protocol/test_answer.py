@@ -13,7 +13,7 @@ from sequence.protocol.answer import (
     MAX_INLINE_BYTES,
     Answer,
     Metadata,
-    answer,
+    decide,
     strong_etag,
 )
 from sequence.text.format import FORMATS, Format
@@ -33,7 +33,7 @@ Headers = dict[str, str]
 def asked(method: str = "GET", about: Metadata = ABOUT, /, **headers: str) -> Answer:
     """The answer to a request; the names of headers have _ for -."""
     named = {name.replace("_", "-"): value for name, value in headers.items()}
-    return answer(method, named, about)
+    return decide(method, named, about)
 
 
 def body(found: Answer) -> bytes:
@@ -114,9 +114,9 @@ def test_not_modified_in_a_coding(coding: str) -> None:
 def test_a_download_has_the_name_that_is_given() -> None:
     """RFC 6266, section 4; a 304 has none."""
     about = ABOUT._replace(file_name="fibonacci-1000.txt")
-    found = answer("GET", {}, about)
+    found = decide("GET", {}, about)
     assert found.headers["Content-Disposition"] == 'inline; filename="fibonacci-1000.txt"'
-    assert "Content-Disposition" not in answer("GET", {"If-None-Match": "*"}, about).headers
+    assert "Content-Disposition" not in decide("GET", {"If-None-Match": "*"}, about).headers
 
 
 @pytest.mark.parametrize(
@@ -124,7 +124,7 @@ def test_a_download_has_the_name_that_is_given() -> None:
 )
 def test_a_long_answer_is_to_be_saved_and_not_shown(length: int, how: str) -> None:
     about = ABOUT._replace(length=length, file_name="x.txt")
-    assert answer("GET", {}, about).headers["Content-Disposition"] == f'{how}; filename="x.txt"'
+    assert decide("GET", {}, about).headers["Content-Disposition"] == f'{how}; filename="x.txt"'
 
 
 HEADS: dict[str, Headers] = {
@@ -201,9 +201,9 @@ def test_headers_are_answered_as_the_rows_say(headers: Headers, right: http_rows
     about = Metadata(http_rows.L, TYPE, http_rows.ETAGS)
     if refusal := REFUSALS.get(right.status):
         with pytest.raises(refusal):
-            answer("GET", headers, about)
+            decide("GET", headers, about)
         return
-    found = answer("GET", headers, about)
+    found = decide("GET", headers, about)
     assert found.status == right.status
     # Sections 15.3.7 and 15.4.5: ETag, Cache-Control and Vary go with 200, 206 and 304.
     assert found.headers.items() >= VALIDATED.items()

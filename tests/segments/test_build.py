@@ -75,7 +75,7 @@ def test_a_maximum_that_changes_rebuilds_only_what_became_too_short(
 def test_a_stored_segment_is_not_rebuilt(data_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     build.segment(2)
     made_at = Segment.objects.get().created_at
-    monkeypatch.setattr(build, "compute", None)
+    monkeypatch.setattr(build, "compute_terms", None)
     assert build.segment(2).length_bytes
     assert Segment.objects.get().created_at == made_at
 
@@ -87,9 +87,9 @@ def test_many_who_ask_at_once_get_the_one_that_was_made(
 
     def noted(terms: Span) -> Iterator[memoryview]:
         runs.append(terms)
-        return compute.compute(terms)
+        return compute.compute_terms(terms)
 
-    monkeypatch.setattr(build, "compute", noted)
+    monkeypatch.setattr(build, "compute_terms", noted)
     with ThreadPoolExecutor(16) as pool:
         built = list(pool.map(lambda n: in_thread(lambda: build.segment(n)), [0, 1, 2, 3] * 8))
     assert len(runs) == 4
@@ -109,7 +109,7 @@ def test_a_failing_build_leaves_neither_file_nor_row(
         yield memoryview(b"0 1 ")
         raise SumMismatch(7)
 
-    monkeypatch.setattr(build, "compute", failing)
+    monkeypatch.setattr(build, "compute_terms", failing)
     with pytest.raises(SumMismatch):
         build.segment(0)
     assert files(data_dir) == ["layout.json"]

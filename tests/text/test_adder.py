@@ -94,7 +94,7 @@ def binding(error):
 logging.basicConfig(format="%(message)s")
 {obstacle}
 for _ in range(2):
-    print(hashlib.sha256(b"".join(map(bytes, compute.compute(Span(0, 3000))))).hexdigest())
+    print(hashlib.sha256(b"".join(map(bytes, compute.compute_terms(Span(0, 3000))))).hexdigest())
 """
 
 

@@ -15,7 +15,7 @@ pytestmark = pytest.mark.usefixtures("each_addition")
 
 
 def computed(start: int, stop: int) -> bytes:
-    return b"".join(map(bytes, compute.compute(Span(start, stop))))
+    return b"".join(map(bytes, compute.compute_terms(Span(start, stop))))
 
 
 def test_every_span_of_the_first_terms_is_the_oracle_s() -> None:
@@ -40,7 +40,7 @@ def test_a_far_span_is_that_of_fast_doubling(start: int) -> None:
 
 def test_a_hundred_thousand_terms_have_the_hash_that_the_text_format_states() -> None:
     digest = hashlib.sha256()
-    for piece in compute.compute(Span(0, 100_000)):
+    for piece in compute.compute_terms(Span(0, 100_000)):
         digest.update(piece)
     assert digest.hexdigest() == "5942de99973c024e6d435cb587078b2cfbc673d387644bdc7f6cd47383852c8f"
 
@@ -79,7 +79,7 @@ def test_fast_doubling_is_asked_for_as_few_pairs_as_can_be(
 
 
 def test_memory_does_not_grow_with_the_span() -> None:
-    for piece in compute.compute(Span(50_000, 53_000)):
+    for piece in compute.compute_terms(Span(50_000, 53_000)):
         assert len(piece) <= compute.PIECE_BYTES + 4 * 12_000
 
 
@@ -87,7 +87,7 @@ def test_a_wrong_sum_is_found_and_its_piece_withheld(monkeypatch: pytest.MonkeyP
     """Fast doubling is made to start one term late, and addition goes on from there."""
     right = doubling.pair
     monkeypatch.setattr(doubling, "pair", lambda n: right(n + (n < 2000)))
-    pieces = compute.compute(Span(1500, 2100))
+    pieces = compute.compute_terms(Span(1500, 2100))
     with pytest.raises(SumMismatch, match="term 2,098"):
         list(pieces)
 
