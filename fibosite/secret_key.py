@@ -25,8 +25,10 @@ def read_or_create(path: Path) -> str:
     One that cannot be used ends the process with a sentence.
     """
     try:
-        with exclusive_directory(path.parent):
-            secret = _read(path) or _create(path)
+        secret = _read(path)
+        if not secret:
+            with exclusive_directory(path.parent):
+                secret = _read(path) or _create(path)
     except NotSegmentFile:
         why = "is no regular file"
     except (OSError, UnicodeDecodeError) as error:

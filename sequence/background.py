@@ -1,6 +1,7 @@
 """Threads that work in the background: single flight, a pool for a long list, a timer."""
 
 import logging
+import os
 import threading
 from collections import deque
 from collections.abc import Callable, Generator, Iterable
@@ -26,7 +27,13 @@ class Background:
     """A pool of so many threads, with *single flight*: one run for all who ask for a name."""
 
     def __init__(self, threads: int, name: str) -> None:
-        self._pool = ThreadPoolExecutor(threads, thread_name_prefix=name)
+        self._threads, self._name = threads, name
+        self._reset()
+        # The threads of a parent are no child's.
+        os.register_at_fork(after_in_child=self._reset)
+
+    def _reset(self) -> None:
+        self._pool = ThreadPoolExecutor(self._threads, thread_name_prefix=self._name)
         self._under_way: dict[str, Future[Any]] = {}
         self._asking = threading.Lock()
         self.stopped = False

@@ -17,6 +17,8 @@ class Engine:
 
     name: str
     """What the index is called in sentences."""
+    can_set_aside = False
+    """Whether an index that is damaged beyond use is a file that can give way to another one."""
     json_rows: str
     """SQL: a list in JSON, given as a parameter, as rows of `key`, from 0, and `value`."""
 

@@ -51,6 +51,9 @@ def recreate(check: str = "quick_check") -> str | None:
     found = fault(check)
     if found is None:
         return None
+    if not engine.current().can_set_aside:
+        _migrate()
+        return found
     with suppress(DatabaseError):
         _migrate()
     if fault(check):

@@ -150,7 +150,7 @@ def _replace(segment: Segment) -> None:
         wrong |= Q(segment=segment.number)
     else:
         segment.save(force_insert=True)
-        transaction.on_commit(partial(signals.segment_built.send, segment.number))
+        transaction.on_commit(partial(signals.segment_built.send, segment.number), robust=True)
     _delete(Term.objects.filter(wrong))
 
 

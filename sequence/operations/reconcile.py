@@ -32,7 +32,7 @@ def repair_and_sweep(check: str = "quick_check") -> None:
             rows = Segment.objects.filter(name=name)
             # The file may be complete, but has no row yet; it can be built again.
             if storage.store().is_own(name) and not rows.exists():
-                storage.store().remove(name)
+                storage.store().evict(name)
     if storage.label_fault():
         storage.set_label()
 

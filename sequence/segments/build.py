@@ -90,7 +90,8 @@ def build_or_reconcile(number: int) -> Segment:
         rows.record(row, adder.positions(planned.terms))
     except BaseException:
         if built:
-            store.remove(planned.name)
+            # An object stays: another host may have its row, and nobody reads it without one.
+            store.evict(planned.name)
         raise
     done = "Built" if built else "Reconciled"
     log.info("%s %s: %s bytes.", done, row, f"{row.length_bytes:,}")

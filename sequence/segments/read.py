@@ -123,7 +123,9 @@ def _fetch(segment: Segment, span: Span, _: int) -> Iterator[bytes]:
     """Yield the same from beyond this host: the blocks around the span, all in one request."""
     blocks = blocks_around(span, segment.length_bytes)
     _note_checked(segment, -(-blocks.length // BLOCK_BYTES))
-    checked = storage.store().read_checked(segment.name, blocks, segment.block_checksums)
+    checked = storage.store().read_checked(
+        segment.name, blocks, segment.block_checksums, patient=False
+    )
     return cut(checked, blocks.start, span)
 
 

@@ -1,5 +1,6 @@
 """A circuit breaker: after a failure nobody waits for a server that is down."""
 
+import os
 from collections.abc import Callable
 from threading import Lock, Thread
 from time import monotonic
@@ -18,6 +19,11 @@ class CircuitBreaker:
     """
 
     def __init__(self) -> None:
+        self._reset()
+        # A probe of the parent is no child's.
+        os.register_at_fork(after_in_child=self._reset)
+
+    def _reset(self) -> None:
         self._changing = Lock()
         self._probe_at: float | None = None
 
@@ -47,7 +53,7 @@ class CircuitBreaker:
                 return True
             due = monotonic() >= self._probe_at
             if due:
-                # One probe at a time; if its thread is lost, as by a fork, another one follows.
+                # One probe at a time; if its thread is lost, another one follows.
                 self._probe_at = monotonic() + MAX_PAUSE_S
         if due:
             try:

@@ -21,7 +21,11 @@ from sequence.text.span import Span
 READ_TIMEOUT_S = 1.0
 """For the first byte, and for each chunk after it."""
 
-NOT_THERE, THERE_ALREADY, BEYOND_END = 404, 412, 416
+PATIENT_TIMEOUT_S = 5.0
+"""The same if nobody waits but a builder or an operator; for each wait of an upload too."""
+
+NOT_THERE, CONFLICT, THERE_ALREADY, BEYOND_END = 404, 409, 412, 416
+SERVER_ERROR = 500
 
 
 class Clients(NamedTuple):
@@ -46,9 +50,9 @@ class Clients(NamedTuple):
         )
 
         def client(timeout_s: float, attempts: int) -> Any:
-            # The timeout is for each wait, not for the whole of an upload.
             limits = Config(
-                connect_timeout=min(timeout_s, 2),
+                # Also that of each wait while a body is sent.
+                connect_timeout=timeout_s,
                 read_timeout=timeout_s,
                 retries={"mode": "standard", "total_max_attempts": attempts},
             )
@@ -56,7 +60,7 @@ class Clients(NamedTuple):
                 "s3", endpoint_url=endpoint_url, config=config.merge(limits), **access
             )
 
-        return cls(client(READ_TIMEOUT_S, attempts=1), client(10, attempts=2))
+        return cls(client(READ_TIMEOUT_S, attempts=1), client(PATIENT_TIMEOUT_S, attempts=2))
 
 
 class SegmentBucket(Segments):
@@ -84,7 +88,8 @@ class SegmentBucket(Segments):
     def label(self) -> str | None:
         """Return what the store says of its layout, or None if it says nothing readable."""
         try:
-            return read_label(b"".join(self._got(LABEL, {})))
+            # A client may wait for it: it is read when a process opens its store.
+            return read_label(b"".join(self._got(LABEL, {}, patient=False)))
         except FileNotFoundError:
             return None
 
@@ -123,7 +128,7 @@ class SegmentBucket(Segments):
         except FileNotFoundError:
             return None
 
-    def read(self, name: str, span: Span) -> Iterator[bytes]:
+    def read(self, name: str, span: Span, patient: bool = True) -> Iterator[bytes]:
         """Yield the bytes of the span of a segment, in chunks: of the object no others are fetched.
 
         Raises FileNotFoundError if there is no such segment, and SegmentShort if it ends before the
@@ -133,18 +138,18 @@ class SegmentBucket(Segments):
             return
         position = span.start
         # RFC 9110, section 14.1.2: the last byte is meant to be sent too.
-        for chunk in self._got(name, {"Range": f"bytes={span.start}-{span.stop - 1}"}):
+        asked = {"Range": f"bytes={span.start}-{span.stop - 1}"}
+        for chunk in self._got(name, asked, patient):
             position += len(chunk)
             yield chunk
         if position < span.stop:
             raise SegmentShort(name, span.stop, position)
 
-    def _got(self, name: str, headers: dict[str, str]) -> Iterator[bytes]:
+    def _got(self, name: str, headers: dict[str, str], patient: bool = True) -> Iterator[bytes]:
+        client = self._clients.patient if patient else self._clients.reading
         with self._guarded(name):
             try:
-                got = self._clients.reading.get_object(
-                    Bucket=self._bucket, Key=self._key(name), **headers
-                )
+                got = client.get_object(Bucket=self._bucket, Key=self._key(name), **headers)
             except ClientError as error:
                 if _status(error) == BEYOND_END:
                     return
@@ -190,7 +195,8 @@ class SegmentBucket(Segments):
                 )
                 return length
             except ClientError as error:
-                if _status(error) != THERE_ALREADY:
+                # At the same time as another host's, it may be a conflict.
+                if _status(error) not in (CONFLICT, THERE_ALREADY):
                     raise
         # Also when an answer was lost, and the client tried again.
         found = self.length(name)
@@ -220,11 +226,25 @@ class SegmentBucket(Segments):
         except (ClientError, BotoCoreError, HTTPError, OSError) as error:
             if isinstance(error, ClientError) and _is_missing(error):
                 raise FileNotFoundError(2, "There is no such object", name) from error
-            self._breaker.open(monotonic() - began)
+            if not _is_answer(error):
+                # No client waits for longer, whatever a builder waited for.
+                self._breaker.open(min(monotonic() - began, READ_TIMEOUT_S))
             raise StoreUnreachable(str(self), str(error)) from error
 
     def _probe(self) -> None:
-        self._clients.reading.head_bucket(Bucket=self._bucket)
+        """Raise the client's error if the object store does not answer; a refusal is an answer."""
+        try:
+            self._clients.reading.list_objects_v2(
+                Bucket=self._bucket, Prefix=self._key(""), MaxKeys=1
+            )
+        except ClientError as error:
+            if not _is_answer(error):
+                raise
+
+
+def _is_answer(error: Exception) -> bool:
+    """Whether the object store works, and refuses what it was asked."""
+    return isinstance(error, ClientError) and _status(error) < SERVER_ERROR
 
 
 def _is_missing(error: ClientError) -> bool:

@@ -50,9 +50,9 @@ class CachedBucket(Store):
         """Return how many bytes it has in the bucket."""
         return self._bucket.length(name)
 
-    def read(self, name: str, span: Span) -> Iterator[bytes]:
+    def read(self, name: str, span: Span, patient: bool = True) -> Iterator[bytes]:
         """Yield the bytes of the span from the cache, or from the bucket if it is not there."""
-        return (self._directory if self._has(name) else self._bucket).read(name, span)
+        return (self._directory if self._has(name) else self._bucket).read(name, span, patient)
 
     def file(self, name: str, length_bytes: int) -> SegmentFile:
         """Return the cache's file; raises CacheMiss."""

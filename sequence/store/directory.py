@@ -77,7 +77,7 @@ class SegmentDirectory(Store):
                     self.publish(LABEL, [label.encode()])
         return self.label() or label
 
-    def read(self, name: str, span: Span) -> Iterator[bytes]:
+    def read(self, name: str, span: Span, patient: bool = True) -> Iterator[bytes]:
         """Yield the bytes of the span of a segment, in chunks.
 
         Raises FileNotFoundError if there is no such segment, and SegmentShort if it ends before

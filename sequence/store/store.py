@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, suppress
+from contextlib import AbstractContextManager
 
 from sequence.errors import BlockMismatch, SegmentShort, StoreUnreachable
 from sequence.store.checksum import BLOCK_BYTES, checked
@@ -81,9 +81,10 @@ class Segments(ABC):
         """Return how many bytes a segment has; None if there is none of that name."""
 
     @abstractmethod
-    def read(self, name: str, span: Span) -> Iterator[bytes]:
+    def read(self, name: str, span: Span, patient: bool = True) -> Iterator[bytes]:
         """Yield the bytes of the span of a segment, in chunks.
 
+        Not `patient` is a client's stream, which gives up soon on a store beyond this host.
         Raises FileNotFoundError if there is no such segment, SegmentShort if it ends before the
         span does, and other OSErrors if it cannot be read.
         """
@@ -107,19 +108,28 @@ class Segments(ABC):
     def sync(self) -> None:
         """Make durable that segments have been removed."""
 
-    def read_checked(self, name: str, span: Span, checksums: bytes | memoryview) -> Iterator[bytes]:
+    def read_checked(
+        self, name: str, span: Span, checksums: bytes | memoryview, patient: bool = True
+    ) -> Iterator[bytes]:
         """`read`, for a span of whole blocks, each yielded only if it is right.
 
         Raises BlockMismatch, and what `read` does.
         """
-        return checked(name, self.read(name, span), span.start, checksums)
+        return checked(name, self.read(name, span, patient), span.start, checksums)
 
     def part(self, name: str, span: Span) -> bytes:
-        """Return those bytes of the span of a segment that exist and can be read."""
+        """Return those bytes of the span of a segment that exist and can be read.
+
+        Raises StoreUnreachable.
+        """
         found = []
-        with suppress(OSError, SegmentShort):
+        try:
             for chunk in self.read(name, span):
                 found.append(chunk)
+        except StoreUnreachable:
+            raise
+        except (OSError, SegmentShort):
+            pass
         return b"".join(found)
 
     def is_right(self, name: str, length_bytes: int, checksums: bytes | memoryview) -> bool:

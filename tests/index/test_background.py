@@ -1,3 +1,4 @@
+import os
 from threading import Event
 
 import pytest
@@ -23,3 +24,12 @@ def test_periodic_work_that_fails_is_done_again(
     background.start_periodic(act)
     assert ended.wait(10)
     assert caplog.text.count("Periodic work has failed.") == 2
+
+
+def test_a_child_has_threads_of_its_own() -> None:
+    pool = background.Background(1, "test")
+    assert pool.submit("before", lambda: 1).result(10) == 1
+    child = os.fork()
+    if child == 0:
+        os._exit(0 if pool.submit("after", lambda: 2).result(10) == 2 else 1)
+    assert os.waitpid(child, 0)[1] == 0

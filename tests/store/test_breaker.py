@@ -1,5 +1,6 @@
 """The circuit breaker: who waits for a server that is down, and when it is tried again."""
 
+import os
 from collections.abc import Callable
 from threading import Event
 
@@ -83,4 +84,14 @@ def test_it_stays_open_if_no_thread_can_be_started(
     clock(2)
     monkeypatch.setattr(breaker, "Thread", refused)
     assert not circuit.admit_or_probe(never)
+    assert circuit.is_open
+
+
+def test_a_child_does_not_inherit_that_it_is_open() -> None:
+    circuit = CircuitBreaker()
+    circuit.open()
+    child = os.fork()
+    if child == 0:
+        os._exit(circuit.is_open)
+    assert os.waitpid(child, 0)[1] == 0
     assert circuit.is_open

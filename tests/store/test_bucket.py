@@ -9,10 +9,12 @@ from time import monotonic
 from typing import Any
 
 import pytest
+from botocore.awsrequest import AWSResponse
 
 from sequence.errors import SegmentShort, StoreUnreachable
 from sequence.store import breaker
-from sequence.store.bucket import Clients, SegmentBucket
+from sequence.store import bucket as bucket_module
+from sequence.store.bucket import READ_TIMEOUT_S, Clients, SegmentBucket
 from sequence.text.span import Span
 from tests.support.objects import s3_client
 from tests.support.waiting import soon
@@ -90,7 +92,7 @@ def read(bucket: SegmentBucket, _: int = 0) -> float:
     """Fail to read; return how many seconds that took."""
     began = monotonic()
     with pytest.raises(StoreUnreachable):
-        list(bucket.read(NAME, Span(0, 1)))
+        list(bucket.read(NAME, Span(0, 1), patient=False))
     return monotonic() - began
 
 
@@ -124,3 +126,63 @@ def test_a_bucket_that_is_not_there_is_no_missing_segment(s3: Any, tmp_path: Pat
     bucket = SegmentBucket(Clients(s3, s3), "no-such-bucket-at-all", "", tmp_path)
     with pytest.raises(StoreUnreachable, match="NoSuchBucket"):
         list(bucket.read(NAME, Span(0, 1)))
+
+
+def answers(client: Any, call: str, status: int) -> None:
+    """Has the object store answer these calls with an error."""
+
+    def refuse(params: object, context: object, **_: object) -> tuple[Any, dict[str, Any]]:
+        response = AWSResponse("https://store.invalid", status, {}, None)
+        return response, {
+            "Error": {"Code": str(status), "Message": "as tested"},
+            "ResponseMetadata": {"HTTPStatusCode": status},
+        }
+
+    client.meta.events.register(f"before-call.s3.{call}", refuse)
+
+
+@pytest.mark.parametrize("status", [400, 403, 409])
+def test_a_refusal_is_an_answer_and_opens_no_circuit_breaker(
+    s3: Any, bucket: SegmentBucket, status: int
+) -> None:
+    bucket.publish(NAME, [b"0123"])
+    client = s3_client(s3.meta.endpoint_url)
+    answers(client, "GetObject", status)
+    right, bucket._clients = bucket._clients, Clients(client, client)
+    with pytest.raises(StoreUnreachable, match=str(status)):
+        list(bucket.read(NAME, Span(0, 4)))
+    bucket._clients = right
+    assert list(bucket.read(NAME, Span(0, 4))) == [b"0123"]
+
+
+def test_a_server_that_may_not_be_listed_is_read_again_after_a_failure(
+    s3: Any, bucket: SegmentBucket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(breaker, "MIN_PAUSE_S", 0)
+    monkeypatch.setattr(breaker, "COST_FACTOR", 0)
+    bucket.publish(NAME, [b"0123"])
+    client = s3_client(s3.meta.endpoint_url)
+    answers(client, "ListObjectsV2", 403)
+    bucket._clients = Clients(client, client)
+    bucket._breaker.open(1)
+    with pytest.raises(StoreUnreachable):
+        list(bucket.read(NAME, Span(0, 4)))
+    soon(False, lambda: bucket._breaker.is_open)
+    assert list(bucket.read(NAME, Span(0, 4))) == [b"0123"]
+
+
+def test_what_a_builder_waited_for_keeps_no_reader_away(
+    bucket: SegmentBucket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = [100.0]
+    for module in (breaker, bucket_module):
+        monkeypatch.setattr(module, "monotonic", lambda: now[0])
+
+    def fail(**_: object) -> None:
+        now[0] += 50
+        raise ConnectionResetError
+
+    monkeypatch.setattr(bucket._clients.patient, "head_object", fail)
+    with pytest.raises(StoreUnreachable):
+        bucket.length(NAME)
+    assert bucket._breaker._probe_at == 150 + breaker.COST_FACTOR * READ_TIMEOUT_S

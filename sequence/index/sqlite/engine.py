@@ -48,6 +48,7 @@ def is_damage(error: Exception) -> bool:
 class SQLiteEngine(Engine):
     """A file in the data directory. A transaction has all of it, so none locks segments."""
 
+    can_set_aside = True
     json_rows = "json_each(%s)"
 
     @property
