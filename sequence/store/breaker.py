@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable
+from math import inf
 from threading import Lock, Thread
 from time import monotonic
 
@@ -18,7 +19,9 @@ class CircuitBreaker:
     one probe runs in a thread of its own, for which no caller waits.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, max_cost_s: float = inf) -> None:
+        """`max_cost_s` is the most that a failure can cost a caller who waits."""
+        self._max_cost_s = max_cost_s
         self._reset()
         # A probe of the parent is no child's.
         os.register_at_fork(after_in_child=self._reset)
@@ -26,6 +29,7 @@ class CircuitBreaker:
     def _reset(self) -> None:
         self._changing = Lock()
         self._probe_at: float | None = None
+        self._closed_at = -inf
 
     @property
     def is_open(self) -> bool:
@@ -33,15 +37,20 @@ class CircuitBreaker:
         return self._probe_at is not None
 
     def open(self, cost_s: float = 0.0) -> None:
-        """Have callers fail at once, after a failure that took so many seconds."""
+        """Have callers fail at once, after a call that failed, and took so many seconds.
+
+        A call that began before a probe succeeded says nothing of the server as it is now.
+        """
+        cost_s, began = min(cost_s, self._max_cost_s), monotonic() - cost_s
         pause_s = min(max(COST_FACTOR * cost_s, MIN_PAUSE_S), MAX_PAUSE_S)
         with self._changing:
-            self._probe_at = monotonic() + pause_s
+            if began >= self._closed_at:
+                self._probe_at = monotonic() + pause_s
 
     def close(self) -> None:
         """Let callers through again."""
         with self._changing:
-            self._probe_at = None
+            self._probe_at, self._closed_at = None, monotonic()
 
     def admit_or_probe(self, probe: Callable[[], object]) -> bool:
         """Return whether a call may be made; if not, run the probe once the pause is over.

@@ -80,7 +80,8 @@ class SegmentBucket(Segments):
     ) -> None:
         self.is_own = is_own
         self._clients, self._bucket, self._prefix, self._spool = clients, bucket, prefix, spool
-        self._breaker = CircuitBreaker()
+        # No client waits for longer, whatever a builder waited for.
+        self._breaker = CircuitBreaker(max_cost_s=READ_TIMEOUT_S)
 
     def __str__(self) -> str:
         return f"s3://{self._bucket}/{self._prefix}"
@@ -227,8 +228,7 @@ class SegmentBucket(Segments):
             if isinstance(error, ClientError) and _is_missing(error):
                 raise FileNotFoundError(2, "There is no such object", name) from error
             if not _is_answer(error):
-                # No client waits for longer, whatever a builder waited for.
-                self._breaker.open(min(monotonic() - began, READ_TIMEOUT_S))
+                self._breaker.open(monotonic() - began)
             raise StoreUnreachable(str(self), str(error)) from error
 
     def _probe(self) -> None:

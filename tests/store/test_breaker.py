@@ -95,3 +95,23 @@ def test_a_child_does_not_inherit_that_it_is_open() -> None:
         os._exit(circuit.is_open)
     assert os.waitpid(child, 0)[1] == 0
     assert circuit.is_open
+
+
+def test_a_failure_of_a_call_from_before_a_probe_succeeded_is_no_news(
+    clock: Callable[[float], None],
+) -> None:
+    circuit = CircuitBreaker()
+    circuit.open()
+    clock(10)
+    circuit.close()
+    clock(1)
+    circuit.open(cost_s=5)
+    assert not circuit.is_open
+    circuit.open(cost_s=0.5)
+    assert circuit.is_open
+
+
+def test_a_failure_counts_as_what_it_can_cost_who_waits(clock: Callable[[float], None]) -> None:
+    circuit = CircuitBreaker(max_cost_s=1)
+    circuit.open(cost_s=50)
+    assert circuit._probe_at == 100 + breaker.COST_FACTOR

@@ -18,7 +18,8 @@ UNREACHABLE = ("08", "53", "57", "55P03")
 """How the SQLSTATE of errors begins that are no fault of the question (PostgreSQL's appendix A):
 no connection, too many of them or no room, a server that ends, a lock that is not had in time."""
 
-_breaker = CircuitBreaker()
+# What writes may wait for longer, which look-ups need not pay for.
+_breaker = CircuitBreaker(max_cost_s=LOOK_UP_S)
 """One for all threads of the process."""
 
 
@@ -45,8 +46,7 @@ class _Errors(DatabaseErrorWrapper):
         if isinstance(exc_value, OperationalError) and not isinstance(exc_value, Refused):
             state = exc_value.sqlstate
             if state is None or state.startswith(UNREACHABLE):
-                # What writes may wait for longer, which look-ups need not pay for.
-                _breaker.open(min(monotonic() - self._began, LOOK_UP_S))
+                _breaker.open(monotonic() - self._began)
         super().__exit__(exc_type, exc_value, traceback)
 
 
