@@ -8,7 +8,7 @@ Commands, which run now and then, ask the store for the lengths of its files; pa
 scrapes ask only for what it can tell at once.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from sys import maxsize
 from typing import NamedTuple
 
@@ -23,9 +23,6 @@ from sequence.segments import storage
 from sequence.store.checksum import BLOCK_BYTES, CHECKSUM_BYTES
 from sequence.text.layout import Planned, segment_name
 from sequence.text.span import Span
-
-Lengths = Mapping[str, int]
-"""Of files in bytes, by their names."""
 
 
 def rows() -> QuerySet[Segment]:
