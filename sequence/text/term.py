@@ -1,0 +1,122 @@
+"""The digits of one term, however long, without holding the interpreter's lock.
+
+`decimal` and `int` hold it during a product: 0.1 s at a million digits. The functions in term.ll do
+not, as ctypes calls release it, and are faster; a host that cannot run them falls back to both.
+"""
+
+from array import array
+from ctypes import CFUNCTYPE, addressof, c_bool, c_char, c_int32, c_int64, c_uint64, c_void_p
+from typing import NamedTuple
+
+from sequence.errors import SumMismatch
+from sequence.text import doubling, facts
+from sequence.text.compiler import Functions
+
+_P = 2**64 - 2**32 + 1
+_GENERATOR = 7  # of the residues' multiplicative group, of order p - 1 = 2^32 (2^32 - 1)
+_CHECKED_MODULO = 2**61 - 1
+
+_compiled = Functions(
+    __package__,
+    "term.ll",
+    without="Single terms are computed by decimal and int, which hold the interpreter's lock",
+    roots=CFUNCTYPE(None, c_void_p, c_int64, c_void_p),
+    transform=CFUNCTYPE(None, c_void_p, c_int64, c_void_p),
+    inverse=CFUNCTYPE(None, c_void_p, c_int64, c_void_p),
+    double=CFUNCTYPE(None, c_void_p, c_void_p, c_int64, c_uint64, c_bool),
+    carry=CFUNCTYPE(c_int64, c_void_p, c_int64, c_int64),
+    residue=CFUNCTYPE(c_int64, c_void_p, c_int64, c_int64),
+    digits=CFUNCTYPE(None, c_void_p, c_int64, c_int64, c_int32, c_void_p),
+)
+
+
+class Limbs(NamedTuple):
+    """How numbers are cut: into so many digits in a radix."""
+
+    radix: int
+    width: int
+
+    @property
+    def base(self) -> int:
+        """What a limb is below."""
+        return int(self.radix**self.width)
+
+
+LIMBS = {10: Limbs(10, 6), 16: Limbs(16, 5)}
+"""By radix. As wide as can be: a sum of products, at most 5 · base² for each of 2^18 limbs, must
+stay below p, and be the same for both."""
+
+
+def _limb_count(n: int) -> int:
+    """No fewer limbs than F(n) has: log F(n) grows by 0.0349 of log 10^6 a term, and by 0.0348 of
+    log 16^5."""
+    return n * 35 // 1000 + 2
+
+
+def digits(n: int, radix: int = 10) -> bytes:
+    """F(n) in ASCII, in decimal or in lower-case hexadecimal, for 0 <= n <= layout.MAX_TERMS.
+
+    Raises SumMismatch if F(n) is wrong modulo 2^61 - 1, which no product is computed by.
+    """
+    if not _compiled.available:
+        return _uncompiled(n, radix)
+    limbs = LIMBS[radix]
+    number = _limbs(n, limbs)
+    count = _limb_count(n)
+    if _compiled.residue(_address(number), count, limbs.base) != facts.residue(n, _CHECKED_MODULO):
+        raise SumMismatch(n)
+    text = bytearray(count * limbs.width)
+    _compiled.digits(
+        _address(number), count, limbs.width, radix, addressof(c_char.from_buffer(text))
+    )
+    return bytes(text.lstrip(b"0")) or b"0"
+
+
+def _limbs(n: int, limbs: Limbs) -> "array[int]":
+    """The limbs of F(n), the lowest first, by fast doubling."""
+    levels = _levels(n)
+    roots, reciprocals = _roots(levels)
+    before, value = array("Q", bytes(8 << levels)), array("Q", bytes(8 << levels))
+    before[0], k = 1, 0  # F(-1), and F(0) = 0
+    for bit in f"{n:b}":
+        k = 2 * k + (bit == "1")
+        levels = _levels(k)
+        for number in (before, value):
+            _compiled.transform(_address(number), levels, _address(roots))
+        scale = pow(2, -levels, _P)
+        _compiled.double(_address(before), _address(value), 1 << levels, scale, bit == "1")
+        # The one before the last term is not needed.
+        for number in (value, before) if k < n else (value,):
+            _compiled.inverse(_address(number), levels, _address(reciprocals))
+            _compiled.carry(_address(number), 1 << levels, limbs.base)
+    return value
+
+
+def _levels(n: int) -> int:
+    """The binary logarithm of a length that a product for F(n) has room in."""
+    return (_limb_count(n) + 2).bit_length()
+
+
+def _roots(levels: int) -> "tuple[array[int], array[int]]":
+    """The roots for transforms of up to 2^levels values, and their reciprocals."""
+    units = [pow(_GENERATOR, (_P - 1) >> (k + 2), _P) for k in range(levels - 1)]
+    tables = []
+    for each in (units, [pow(unit, -1, _P) for unit in units]):
+        table, unit_array = array("Q", bytes(8 << (levels - 1))), array("Q", each)
+        _compiled.roots(_address(table), levels - 1, _address(unit_array))
+        tables.append(table)
+    return tables[0], tables[1]
+
+
+def _address(numbers: "array[int]") -> int:
+    return numbers.buffer_info()[0]
+
+
+def _uncompiled(n: int, radix: int) -> bytes:
+    if radix == 10:
+        return doubling.pair(n)[0]
+    before, value = 1, 0
+    for bit in f"{n:b}":
+        odd, even = before * before + value * value, value * (2 * before + value)
+        before, value = (even, odd + even) if bit == "1" else (odd, even)
+    return b"%x" % value
