@@ -12,6 +12,10 @@ from sequence.text.layout import digit_count
 # bound are wrong. With 20 right ones beyond those asked for it is hardly ever computed again.
 _GUARD_DIGITS = 40
 
+MAX_DIGITS = 10_000
+"""The most first or last digits to ask for; a hundred take a thousandth of the time that these do
+(benchmarks/check_values.py)."""
+
 _Number = TypeVar("_Number", int, Decimal)
 
 
