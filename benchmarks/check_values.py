@@ -195,10 +195,10 @@ def main() -> None:
 
     rates: dict[str, list[float]] = {}
     with scratch_directory(options.directory) as scratch:
-        for format in FORMATS:
-            file = written(format, scratch)
+        for name in FORMATS:
+            file = written(name, scratch)
             megabytes = file.stat().st_size / 1e6
-            rates[format] = [megabytes / seconds_to_verify(file) for _ in range(rounds)]
+            rates[name] = [megabytes / seconds_to_verify(file) for _ in range(rounds)]
             file.unlink()
 
     judge(

@@ -36,7 +36,7 @@ A003893 = [
 """OEIS: F(n) modulo 10."""
 
 
-@pytest.mark.parametrize(("exponent", "count"), enumerate(A068070))
+@pytest.mark.parametrize(("exponent", "count"), [*enumerate(A068070)])
 def test_powers_of_ten_have_as_many_digits(exponent: int, count: int) -> None:
     assert digit_count(10**exponent) == count
     if exponent <= 7:
