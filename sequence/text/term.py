@@ -6,6 +6,7 @@ not, as ctypes calls release it, and are faster; a host that cannot run them fal
 
 from array import array
 from ctypes import CFUNCTYPE, addressof, c_bool, c_char, c_int32, c_int64, c_uint64, c_void_p
+from mmap import mmap
 from typing import NamedTuple
 
 from sequence.errors import SumMismatch
@@ -28,6 +29,10 @@ _compiled = Functions(
     residue=CFUNCTYPE(c_int64, c_void_p, c_int64, c_int64),
     digits=CFUNCTYPE(None, c_void_p, c_int64, c_int64, c_int32, c_void_p),
 )
+
+
+Numbers = memoryview
+"""Of 64 bits each, without a sign."""
 
 
 class Limbs(NamedTuple):
@@ -66,17 +71,15 @@ def digits(n: int, radix: int = 10) -> bytes:
     if _compiled.residue(_address(number), count, limbs.base) != facts.residue(n, _CHECKED_MODULO):
         raise SumMismatch(n)
     text = bytearray(count * limbs.width)
-    _compiled.digits(
-        _address(number), count, limbs.width, radix, addressof(c_char.from_buffer(text))
-    )
+    _compiled.digits(_address(number), count, limbs.width, radix, _address(text))
     return bytes(text.lstrip(b"0")) or b"0"
 
 
-def _limbs(n: int, limbs: Limbs) -> "array[int]":
+def _limbs(n: int, limbs: Limbs) -> Numbers:
     """The limbs of F(n), the lowest first, by fast doubling."""
     levels = _levels(n)
     roots, reciprocals = _roots(levels)
-    before, value = array("Q", bytes(8 << levels)), array("Q", bytes(8 << levels))
+    before, value = _zeros(1 << levels), _zeros(1 << levels)
     before[0], k = 1, 0  # F(-1), and F(0) = 0
     for bit in f"{n:b}":
         k = 2 * k + (bit == "1")
@@ -97,19 +100,24 @@ def _levels(n: int) -> int:
     return (_limb_count(n) + 2).bit_length()
 
 
-def _roots(levels: int) -> "tuple[array[int], array[int]]":
+def _roots(levels: int) -> tuple[Numbers, Numbers]:
     """The roots for transforms of up to 2^levels values, and their reciprocals."""
     units = [pow(_GENERATOR, (_P - 1) >> (k + 2), _P) for k in range(levels - 1)]
     tables = []
     for each in (units, [pow(unit, -1, _P) for unit in units]):
-        table, unit_array = array("Q", bytes(8 << (levels - 1))), array("Q", each)
-        _compiled.roots(_address(table), levels - 1, _address(unit_array))
+        table, given = _zeros(1 << (levels - 1)), array("Q", each)
+        _compiled.roots(_address(table), levels - 1, _address(given))
         tables.append(table)
     return tables[0], tables[1]
 
 
-def _address(numbers: "array[int]") -> int:
-    return numbers.buffer_info()[0]
+def _zeros(count: int) -> Numbers:
+    """Memory that the system clears when it is used: in a call, without the lock."""
+    return memoryview(mmap(-1, 8 * count)).cast("Q")
+
+
+def _address(memory: "Numbers | array[int] | bytearray") -> int:
+    return addressof(c_char.from_buffer(memory))
 
 
 def _uncompiled(n: int, radix: int) -> bytes:

@@ -90,13 +90,13 @@ def test_a_transform_evaluates_at_every_power_of_a_root_of_unity(values: list[in
     assert term._compiled.available
     roots, reciprocals = term._roots(3)
     transformed = array("Q", values)
-    term._compiled.transform(transformed.buffer_info()[0], 3, roots.buffer_info()[0])
+    term._compiled.transform(transformed.buffer_info()[0], 3, term._address(roots))
     unit = pow(7, (P - 1) // 8, P)
     points = [pow(unit, i, P) for i in range(8)]
     assert sorted(transformed) == sorted(
         sum(value * pow(point, i, P) for i, value in enumerate(values)) % P for point in points
     )
-    term._compiled.inverse(transformed.buffer_info()[0], 3, reciprocals.buffer_info()[0])
+    term._compiled.inverse(transformed.buffer_info()[0], 3, term._address(reciprocals))
     assert list(transformed) == [8 * value % P for value in values]
 
 
@@ -139,7 +139,7 @@ def test_every_limb_is_written_with_all_its_digits(radix: int) -> None:
 def test_a_wrong_term_is_withheld(monkeypatch: pytest.MonkeyPatch) -> None:
     right = term._limbs
 
-    def wrong(n: int, limbs: term.Limbs) -> "array[int]":
+    def wrong(n: int, limbs: term.Limbs) -> term.Numbers:
         number = right(n, limbs)
         number[17] ^= 1
         return number
