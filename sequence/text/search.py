@@ -16,12 +16,19 @@ can be searched: it would have to have 10^40 bytes."""
 AROUND_DIGITS = 20
 """How many digits before and after are told of."""
 
-_compiled = Functions(
-    __package__,
-    "search.ll",
-    without="Digits are searched by bytes.find, which is slower and holds the interpreter's lock",
-    find=CFUNCTYPE(c_int64, c_void_p, c_int64, c_char_p, c_int64),
-)
+
+def compiled(processor: str = "") -> Functions:
+    """The function of search.ll, for this processor or for one that LLVM knows by name."""
+    return Functions(
+        __package__,
+        "search.ll",
+        without="Digits are searched by bytes.find, which is slower",
+        processor=processor,
+        find=CFUNCTYPE(c_int64, c_void_p, c_int64, c_char_p, c_int64),
+    )
+
+
+_compiled = compiled()
 
 
 class SearchCancelled(Exception):

@@ -1,7 +1,8 @@
 """The digits of one term, however long, without holding the interpreter's lock.
 
-`decimal` and `int` hold it during a product: 0.1 s at a million digits. The functions in term.ll do
-not, as ctypes calls release it, and are faster; a host that cannot run them falls back to both.
+`decimal` and `int` hold it during a product, which is most of the time that a long term takes. The
+functions in term.ll do not, as ctypes calls release it, and are faster (benchmarks/check_values.py
+compares them). A host that cannot run them falls back to `decimal` and `int`.
 """
 
 from array import array
@@ -17,19 +18,25 @@ _P = 2**64 - 2**32 + 1
 _GENERATOR = 7  # of the residues' multiplicative group, of order p - 1 = 2^32 (2^32 - 1)
 _CHECKED_MODULO = 2**61 - 1
 
-_compiled = Functions(
-    __package__,
-    "term.ll",
-    without="Single terms are computed by decimal and int, which hold the interpreter's lock",
-    roots=CFUNCTYPE(None, c_void_p, c_int64, c_void_p),
-    transform=CFUNCTYPE(None, c_void_p, c_int64, c_void_p),
-    inverse=CFUNCTYPE(None, c_void_p, c_int64, c_void_p),
-    double=CFUNCTYPE(None, c_void_p, c_void_p, c_int64, c_uint64, c_bool),
-    carry=CFUNCTYPE(c_int64, c_void_p, c_int64, c_int64),
-    residue=CFUNCTYPE(c_int64, c_void_p, c_int64, c_int64),
-    digits=CFUNCTYPE(None, c_void_p, c_int64, c_int64, c_int32, c_void_p),
-)
 
+def compiled(processor: str = "") -> Functions:
+    """The functions of term.ll, for this processor or for one that LLVM knows by name."""
+    return Functions(
+        __package__,
+        "term.ll",
+        without="Single terms are computed by decimal and int, which hold the interpreter's lock",
+        processor=processor,
+        roots=CFUNCTYPE(None, c_void_p, c_int64, c_void_p),
+        transform=CFUNCTYPE(None, c_void_p, c_int64, c_void_p),
+        inverse=CFUNCTYPE(None, c_void_p, c_int64, c_void_p),
+        double=CFUNCTYPE(None, c_void_p, c_void_p, c_int64, c_uint64, c_bool),
+        carry=CFUNCTYPE(c_int64, c_void_p, c_int64, c_int64),
+        residue=CFUNCTYPE(c_int64, c_void_p, c_int64, c_int64),
+        digits=CFUNCTYPE(None, c_void_p, c_int64, c_int64, c_int32, c_void_p),
+    )
+
+
+_compiled = compiled()
 
 Numbers = memoryview
 """Of 64 bits each, without a sign."""
@@ -48,8 +55,8 @@ class Limbs(NamedTuple):
 
 
 LIMBS = {10: Limbs(10, 6), 16: Limbs(16, 5)}
-"""By radix. As wide as can be: a sum of products, at most 5 · base² for each of 2^18 limbs, must
-stay below p, and be the same for both."""
+"""By radix. A digit more would be too wide: a sum of products, at most 5 · base² for each limb of
+F(MAX_TERMS / 2), must stay below p (`test_no_sum_of_products_reaches_the_modulus`)."""
 
 
 def _limb_count(n: int) -> int:

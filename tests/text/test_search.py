@@ -1,6 +1,8 @@
 """The search for digits against one by `str.find`, term by term."""
 
+import platform
 import threading
+from collections.abc import Iterator
 from ctypes import addressof, c_char
 from itertools import pairwise
 
@@ -21,20 +23,20 @@ BYTES = offset(TERMS)
 pieces = st.sampled_from([1, 100, 1000, 10_000, 0])
 
 
-@pytest.fixture(scope="module", params=["compiled", "uncompiled"])
-def each_search(request: pytest.FixtureRequest) -> None:
-    search._compiled._available = None if request.param == "compiled" else False
-    assert search._compiled.available == (request.param == "compiled")
+@pytest.fixture(scope="module", params=["compiled", "for the oldest processors", "uncompiled"])
+def each_search(request: pytest.FixtureRequest) -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        if request.param == "for the oldest processors":
+            plain = search.compiled("x86-64" if platform.machine() == "x86_64" else "generic")
+            patch.setattr(search, "_compiled", plain)
+        if request.param == "uncompiled":
+            patch.setattr(search._compiled, "_available", False)
+        else:
+            assert search._compiled.available
+        yield
 
 
 pytestmark = pytest.mark.usefixtures("each_search")
-
-
-@pytest.fixture(scope="module", autouse=True)
-def found_again() -> object:
-    """Leaves the search as it was."""
-    yield
-    search._compiled._available = None
 
 
 @given(st.integers(0, BYTES - MAX_DIGITS), st.integers(MIN_DIGITS, MAX_DIGITS), pieces)
