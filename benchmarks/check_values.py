@@ -10,6 +10,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterable, Sized
 from datetime import date, timedelta
+from decimal import Decimal
 from functools import partial
 from pathlib import Path
 from random import Random
@@ -32,6 +33,7 @@ from bench import (
 
 from sequence.text import digests, doubling, facts, residues, search, term
 from sequence.text.compute import compute_bytes
+from sequence.text.doubling import EXACT
 from sequence.text.format import FORMATS, Format
 from sequence.text.layout import MAX_TERMS
 from sequence.text.representation import Representation
@@ -49,9 +51,11 @@ VERIFIED_TERMS = 40_000
 
 
 def by_decimal() -> bytes:
-    """The digits by the standard library's decimal."""
+    """The digits by the standard library's decimal: F(2k) alone, which is F(k)(2F(k-1) + F(k))."""
     doubling.pair.cache_clear()
-    return doubling.pair(MAX_TERMS)[0]
+    before, value = (Decimal(each.decode()) for each in doubling.pair(MAX_TERMS // 2 - 1))
+    factor = EXACT.add(EXACT.add(before, before), value)
+    return str(EXACT.multiply(value, factor)).encode()
 
 
 def by_int() -> bytes:

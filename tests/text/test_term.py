@@ -88,19 +88,23 @@ residues = st.one_of(
 )
 
 
-@given(st.lists(residues, min_size=8, max_size=8))
-def test_a_transform_evaluates_at_every_power_of_a_root_of_unity(values: list[int]) -> None:
+@given(st.integers(3, 6), st.data())
+def test_a_transform_evaluates_at_every_power_of_a_root_of_unity(
+    levels: int, data: st.DataObject
+) -> None:
     assert term._compiled.available
-    roots, reciprocals = term._roots(3)
+    count = 2**levels
+    values = data.draw(st.lists(residues, min_size=count, max_size=count))
+    roots, reciprocals = term._roots(levels)
     transformed = array("Q", values)
-    term._compiled.transform(transformed.buffer_info()[0], 3, term._address(roots))
-    unit = pow(7, (P - 1) // 8, P)
-    points = [pow(unit, i, P) for i in range(8)]
+    term._compiled.transform(term._address(transformed), levels, term._address(roots))
+    unit = pow(7, (P - 1) // count, P)
+    points = [pow(unit, i, P) for i in range(count)]
     assert sorted(transformed) == sorted(
         sum(value * pow(point, i, P) for i, value in enumerate(values)) % P for point in points
     )
-    term._compiled.inverse(transformed.buffer_info()[0], 3, term._address(reciprocals))
-    assert list(transformed) == [8 * value % P for value in values]
+    term._compiled.inverse(term._address(transformed), levels, term._address(reciprocals))
+    assert list(transformed) == [count * value % P for value in values]
 
 
 @given(residues, residues, residues, st.booleans())
