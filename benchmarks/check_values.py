@@ -1,8 +1,8 @@
 """Single terms, digits to find, residues, digests, first and last digits, and the verifier.
 
 In CPU time of the thread, or of the process that verifies, as others may share the machine. Long
-terms are compared with decimal, int and GMP; a second thread
-that wants to run each millisecond tells how long each of them holds the interpreter's lock.
+terms are compared with decimal, int and GMP; a second thread that wants to run each millisecond
+tells how long each of them holds the interpreter's lock.
 """
 
 import subprocess
