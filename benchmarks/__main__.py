@@ -16,6 +16,7 @@ from benchmarks.lib.bench import JUDGED, ROOT, Options, print_heading
 
 TOPICS = (
     "making_text",
+    "check_values",
     "packing",
     "populate",
     "cold_stream",

@@ -86,6 +86,15 @@ class Connection:
         self.received += unreader.take_buffered()
         return request
 
+    def has_left(self) -> bool:
+        """Whether the client has closed its end: for good, or a program that only reads on."""
+        try:
+            return not self.socket.recv(1, socket.MSG_PEEK)
+        except BlockingIOError:
+            return False
+        except OSError:
+            return True
+
     def close(self) -> None:
         """Close the socket and the conversation, and discard what is not sent."""
         self.reset_if_truncated()

@@ -27,6 +27,7 @@ def _weak_etag(headers: Any, path: str, _url: str) -> None:
 FIBO_DATA_DIR = env.directory("FIBO_DATA_DIR", BASE_DIR / "data")
 TEMPORARY_DIR = env.temporary_directory(FIBO_DATA_DIR, Path("/dev/shm"))  # noqa: S108
 FIBO_MAX_SN = env.whole("FIBO_MAX_SN", conf.MAX_SN, 0, MAX_TERMS)
+FIBO_MAX_TERM = env.whole("FIBO_MAX_TERM", conf.MAX_TERM, 0, MAX_TERMS)
 FIBO_SEGMENT_BYTES = env.whole(
     "FIBO_SEGMENT_BYTES", conf.SEGMENT_BYTES, conf.MIN_SEGMENT_BYTES, conf.MAX_SEGMENT_BYTES
 )

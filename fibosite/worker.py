@@ -409,6 +409,7 @@ class ThreadWorker(Worker):  # type: ignore[misc]
                 response_class=Response,
             )
             environ["wsgi.multithread"] = True
+            environ["fibo.has_left"] = connection.has_left
             self.count_request()
             if not self.alive or not self.cfg.keepalive or self.is_full:
                 response.force_close()

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from django.conf import settings
 
-from sequence.text.layout import Layout
+from sequence.text.layout import MAX_TERMS, Layout
 
 
 class ObjectStore(NamedTuple):
@@ -20,6 +20,10 @@ class ObjectStore(NamedTuple):
 
 MAX_SN = 100_000
 """FIBO_MAX_SN, in terms: the most that one request may ask for; layout.MAX_TERMS at most."""
+
+MAX_TERM: int = MAX_TERMS
+"""FIBO_MAX_TERM: the last term whose digits may be asked for alone, and the last one of windows of
+residues; layout.MAX_TERMS at most."""
 
 SEGMENT_BYTES = 64 * 1024 * 1024
 """FIBO_SEGMENT_BYTES, in bytes: about the length of a segment."""
@@ -46,6 +50,11 @@ ENCODINGS: tuple[str, ...] = ("zstd", "gzip")
 def max_sn() -> int:
     """The most terms that one request may ask for."""
     return int(settings.FIBO_MAX_SN)
+
+
+def max_term() -> int:
+    """The last term whose digits may be asked for alone."""
+    return int(settings.FIBO_MAX_TERM)
 
 
 def prepopulate() -> int:

@@ -40,6 +40,33 @@ class NotFibonacci(FiboError):
         self.parameter, self.value = "value", value
 
 
+class NotContained(FiboError):
+    """No term that may be searched has the digits."""
+
+    def __init__(self, digits: str, count: int) -> None:
+        super().__init__(
+            f"contains is {shortened(digits)}, which none of the first {count:,} terms contains."
+        )
+        self.parameter, self.value = "contains", digits
+
+
+class SearchCancelled(FiboError):
+    """The client has left, so nobody waits for the outcome of a search."""
+
+    def __init__(self) -> None:
+        super().__init__("The client has left; its search was stopped.")
+
+
+class Busy(FiboError):
+    """As many long computations wait as may."""
+
+    def __init__(self, waiting: int) -> None:
+        super().__init__(
+            f"{waiting} long computations run or wait already, and no more may; please try again."
+        )
+        self.waiting = waiting
+
+
 class MethodNotAllowed(FiboError):
     """A request's method is none that its address answers."""
 

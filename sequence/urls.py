@@ -6,7 +6,7 @@ from sequence import views
 
 urlpatterns = [
     path("", views.root),
-    path("terms", views.terms_of_value),
+    path("terms", views.terms),
     path("terms/<str:n>", views.term),
     path("plots", views.plots),
     path("openapi.json", views.description),

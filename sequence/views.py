@@ -2,6 +2,8 @@
 
 import json
 import sys
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
 from django.db import DatabaseError
@@ -9,16 +11,16 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.utils.cache import patch_vary_headers
 
 from sequence import conf
-from sequence.errors import FiboError, NotFibonacci, ParameterError
+from sequence.errors import FiboError, NotContained, NotFibonacci, ParameterError
 from sequence.protocol import query
 from sequence.segments import inventory
-from sequence.text import facts
-from sequence.text.format import FORMATS, PLAIN
+from sequence.text import facts, search
+from sequence.text.format import PLAIN
 from sequence.text.layout import MAX_N
-from sequence.text.representation import Representation
-from sequence.text.span import Span
-from sequence.web import metrics, pages, term_facts
-from sequence.web.refusals import HTML, JSON, PAGE, refuse, refuse_for, uncached
+from sequence.text.residues import Residues
+from sequence.text.term import LONG, Numeral
+from sequence.web import bulkhead, metrics, pages, term_facts
+from sequence.web.refusals import HTML, JSON, PAGE, TEXT, refuse, refuse_for, uncached
 from sequence.web.responses import preferred, public, represent, small
 
 OPENAPI = (Path(__file__).parent / "web" / "openapi.json").read_text()
@@ -26,6 +28,8 @@ OPENAPI = (Path(__file__).parent / "web" / "openapi.json").read_text()
 there may be no descriptor for a file when it is asked for."""
 REVALIDATE = "public, no-cache"
 """For what depends on the operator's settings."""
+HAS_LEFT = "fibo.has_left"
+"""Where the server puts a function that says whether the client has closed its connection."""
 ROBOTS = """\
 User-agent: *
 Disallow: /?sn=
@@ -57,49 +61,94 @@ def front(request: HttpRequest) -> HttpResponseBase:
 
 @public
 def text(request: HttpRequest) -> HttpResponseBase:
-    """Return the terms of a window, in a format."""
-    representation = query.representation(request.META["QUERY_STRING"], conf.max_sn())
+    """Return a window of the terms, their residues or their digests, in a format."""
+    asked = request.META["QUERY_STRING"]
+    representation = query.representation(asked, conf.max_sn(), conf.max_term())
     response = represent(request, representation)
-    name, terms = representation.format.name, representation.terms
-    if following := min(terms.length, conf.max_sn() - terms.stop):
-        written = "" if name == "text" else f"&format={name}"
-        target = f"/?sn={following}&start={terms.stop}{written}"
-        response.headers["Link"] = f'<{target}>; rel="next"'
+    stop, terms, more = conf.max_sn(), representation.terms, ""
+    if representation.name != "text":
+        more = f"&format={representation.name}"
+    if isinstance(representation, Residues):
+        stop, more = conf.max_term() + 1, f"{more}&mod={representation.modulus}"
+    if following := min(terms.length, stop - terms.stop):
+        response.headers["Link"] = f'</?sn={following}&start={terms.stop}{more}>; rel="next"'
     return response
 
 
 @public
 def term(request: HttpRequest, n: str) -> HttpResponseBase:
-    """Return the digits of one term; or, as a page, in JSON or with `mod`, facts about it."""
-    parameters = asked(request, "format", "mod")
+    """Return the digits of one term, some of them, or its residue; as a page or in JSON facts."""
+    parameters = asked(request, *query.TERM)
     kind = preferred(request, parameters)
-    number = query.whole_number("n", n, MAX_N)
-    modulus = (
-        query.whole_number("mod", parameters["mod"], query.MAX_MODULUS, least=1)
-        if "mod" in parameters
-        else None
-    )
-    if kind == HTML:
-        return page(request, pages.term(number, modulus))
-    if kind == JSON:
-        return small(request, json.dumps(term_facts.of(number, modulus)), JSON, REVALIDATE)
-    if modulus:
-        return small(request, str(facts.residue(number, modulus)), PLAIN)
-    if number >= conf.max_sn():
-        allowed = f"less than {conf.max_sn()} for its digits; format=json tells of it without them"
-        raise ParameterError("n", n, allowed, maximum=conf.max_sn() - 1)
-    digits = Representation(FORMATS["lines"], Span(number, number + 1))
-    response = represent(request, digits)
+    about = query.term(n, parameters)
+    if about.is_partial:
+        return _ends(request, about, kind)
+    if kind == TEXT and about.modulus:
+        return small(request, str(facts.residue(about.n, about.modulus)), PLAIN)
+    with _turn(about.n):
+        if kind == HTML and about.radix == 10:
+            return page(request, pages.term(about.n, about.modulus))
+        if kind == JSON:
+            found = (
+                term_facts.of(about.n, about.modulus)
+                if about.radix == 10
+                else term_facts.in_base(about.n, about.radix)
+            )
+            return small(request, json.dumps(found), JSON, REVALIDATE)
+        return _digits(request, about)
+
+
+def _turn(n: int) -> AbstractContextManager[None]:
+    """Return what to enter while the digits of the term may be computed."""
+    return bulkhead.entered() if LONG <= n <= conf.max_term() else nullcontext()
+
+
+def _digits(request: HttpRequest, about: query.TermQuery) -> HttpResponseBase:
+    if about.n > conf.max_term():
+        allowed = (
+            f"at most {conf.max_term()} for its digits; "
+            "format=json tells of it without them, first=20 or last=20 gives some"
+        )
+        raise ParameterError("n", str(about.n), allowed, maximum=conf.max_term())
+    response = represent(request, Numeral(about.n, about.radix))
     patch_vary_headers(response, ["Accept"])
     return response
 
 
+def _ends(request: HttpRequest, about: query.TermQuery, kind: str) -> HttpResponseBase:
+    """Return the first digits, the last ones, or both: in lines, or in JSON."""
+    found = term_facts.ends(about)
+    if kind == JSON:
+        return small(request, json.dumps(found), JSON)
+    named = ("first_digits", "last_digits")
+    return small(request, "\n".join(str(found[name]) for name in named if name in found), PLAIN)
+
+
 @public
-def terms_of_value(request: HttpRequest) -> HttpResponseBase:
-    """Return which terms have the value."""
-    parameters = asked(request, "value", "format")
+def terms(request: HttpRequest) -> HttpResponseBase:
+    """Return which terms have the value, or the first one that contains the digits."""
+    parameters = asked(request, *query.LOOK_UP)
     kind = preferred(request, parameters)
-    value = query.plain_digits("value", parameters.get("value"))
+    if "contains" in parameters:
+        return _first_place(request, query.digits_to_find(parameters), kind)
+    return _terms_of_value(request, query.plain_digits("value", parameters.get("value")), kind)
+
+
+def _first_place(request: HttpRequest, digits: str, kind: str) -> HttpResponseBase:
+    has_left: Callable[[], bool] = request.META.get(HAS_LEFT, search.never)
+    with bulkhead.entered():
+        place = search.first_place(digits, conf.max_sn(), has_left)
+    if kind == HTML:
+        return page(request, pages.contains(digits, place), 200 if place else 404)
+    if not place:
+        raise NotContained(digits, conf.max_sn())
+    found = {"contains": digits, **place._asdict()}
+    if kind == JSON:
+        return small(request, json.dumps(found), JSON)
+    return small(request, "\n".join(f"{name} {value}" for name, value in found.items()), PLAIN)
+
+
+def _terms_of_value(request: HttpRequest, value: str, kind: str) -> HttpResponseBase:
     found = facts.terms_of(value)
     if kind == HTML:
         return page(request, pages.value(value, found), 200 if found else 404)

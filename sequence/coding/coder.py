@@ -7,7 +7,7 @@ from typing import NamedTuple
 from sequence.errors import BodyShort
 from sequence.text.compiler import Functions
 from sequence.text.pool import Pool
-from sequence.text.representation import Representation
+from sequence.text.representation import AnyRepresentation
 
 MAX_BYTES = 512 * 1024
 """How much text is packed at once: more than can wait for the end of its block, and little enough
@@ -67,8 +67,8 @@ class Memory(NamedTuple):
 class Coder(ABC):
     """Codes a representation, given in pieces, to the same bytes however it was cut."""
 
-    def __init__(self, representation: Representation) -> None:
-        self._length = representation.length
+    def __init__(self, representation: AnyRepresentation) -> None:
+        self._length = representation.length or 0
         self._given_bytes = 0
         self._waiting = b""
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from sequence.coding import gzip, zstd
 from sequence.coding.coder import Coder
-from sequence.text.representation import Representation
+from sequence.text.representation import AnyRepresentation
 
 
 @dataclass(frozen=True)
@@ -15,7 +15,7 @@ class Coding:
     name: str
     version: int
     """For the strong ETag: to be changed with any bit of docs/text-format.md, section 6."""
-    coder: Callable[[Representation], Coder]
+    coder: Callable[[AnyRepresentation], Coder]
 
 
 MIN_BYTES = 1024

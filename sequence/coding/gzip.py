@@ -7,8 +7,7 @@ from isal import isal_zlib
 from sequence.coding import coder, huffman
 from sequence.coding.coder import Memory, packer
 from sequence.coding.huffman import Bits
-from sequence.text import layout
-from sequence.text.representation import Representation
+from sequence.text.representation import AnyRepresentation
 
 # RFC 1952, section 2.3: deflate, no flags, no time, the fastest algorithm, no known system.
 _MEMBER = Bits.of(bytes.fromhex("1f8b 08 00 00000000 04 ff"))
@@ -28,11 +27,9 @@ MIN_DIGITS = 128
 class Coder(coder.Coder):
     """Codes a representation to one member."""
 
-    def __init__(self, representation: Representation) -> None:
+    def __init__(self, representation: AnyRepresentation) -> None:
         super().__init__(representation)
-        terms = representation.terms
-        digits = layout.offset(terms.stop) - layout.offset(terms.start) - terms.length
-        self._stored = digits < MIN_DIGITS
+        self._stored = representation.digit_count < MIN_DIGITS
         self._begun = _DESCRIBED
         if self._stored:  # its length, and the complement of that (RFC 1951, section 3.2.4)
             length = huffman.code(self._length, 16)

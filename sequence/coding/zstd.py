@@ -4,7 +4,7 @@ from ctypes import Structure, byref, c_int64, c_void_p
 
 from sequence.coding import coder, huffman
 from sequence.coding.coder import Memory, packer
-from sequence.text.representation import Representation
+from sequence.text.representation import AnyRepresentation
 
 # RFC 8878, section 3.1.1: a content size of 8 bytes, no checksum, a window of 128 KiB.
 _HEADER = bytes.fromhex("28b52ffd c0 38")
@@ -26,7 +26,7 @@ class _State(Structure):
 class Coder(coder.Coder):
     """Codes a representation to one frame."""
 
-    def __init__(self, representation: Representation) -> None:
+    def __init__(self, representation: AnyRepresentation) -> None:
         super().__init__(representation)
         self._header = _HEADER + self._length.to_bytes(8, "little")
         self._state = _State()

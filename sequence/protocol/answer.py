@@ -1,5 +1,6 @@
 """What to answer to a request for a representation: status, headers, and which bytes."""
 
+import sys
 from collections.abc import Mapping
 from typing import NamedTuple
 
@@ -25,14 +26,18 @@ _BOUNDARY = "between-the-ranges"
 class Metadata(NamedTuple):
     """What is known of a representation before it exists."""
 
-    length: int
-    """In bytes, before any coding."""
+    length: int | None
+    """In bytes, before any coding; None if that is not known yet, and there are no ranges."""
     media_type: str
     etags: Mapping[str, str]
     """A strong one for each coding that is offered, the preferred first and identity among them."""
     cache_control: str = IMMUTABLE
     file_name: str = ""
     max_ranges: int = ranges.MAX_RANGES
+
+
+WHOLE = Span(0, sys.maxsize)
+"""All bytes of a representation whose length is not known yet."""
 
 
 class Answer(NamedTuple):
@@ -65,12 +70,14 @@ def decide(method: str, headers: Mapping[str, str], about: Metadata) -> Answer:
     if conditions.not_modified(headers, etag):
         return Answer(304, fields)
     fields["Content-Type"] = about.media_type
-    # Section 14.3, of the address: a request with a Range gets identity.
-    fields["Accept-Ranges"] = "bytes"
     if about.file_name:
         # RFC 6266, section 4.
-        how = "inline" if length <= MAX_INLINE_BYTES else "attachment"
+        how = "attachment" if length is None or length > MAX_INLINE_BYTES else "inline"
         fields["Content-Disposition"] = f'{how}; filename="{about.file_name}"'
+    # Section 14.3, of the address: a request with a Range gets identity.
+    fields["Accept-Ranges"] = "none" if length is None else "bytes"
+    if length is None:
+        return Answer(200, fields, body=(WHOLE,) if method == "GET" else ())
     whole = (Span(0, length),) if method == "GET" and length else ()
     if coding != IDENTITY:
         return Answer(200, fields | {"Content-Encoding": coding}, coding, whole)

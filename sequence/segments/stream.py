@@ -14,7 +14,7 @@ from sequence.segments import budget, build, read, storage
 from sequence.store.pieces import Piece
 from sequence.store.store import CHUNK_BYTES
 from sequence.text.compute import compute_bytes
-from sequence.text.representation import Excerpt, Representation
+from sequence.text.representation import AnyRepresentation, Representation
 from sequence.text.span import Span
 
 Given = TypeVar("Given", bytes, Piece)
@@ -31,7 +31,7 @@ MAX_WAITING = 4
 _waiting = BoundedSemaphore(MAX_WAITING)
 
 
-def pieces(representation: Representation, body: Iterable[bytes | Span]) -> Generator[Piece]:
+def pieces(representation: AnyRepresentation, body: Iterable[bytes | Span]) -> Generator[Piece]:
     """Return the literal bytes and the spans of the representation, one after another, in pieces.
 
     Exactly as many bytes as were asked for: raises BodyShort or SumMismatch rather than end early.
@@ -40,13 +40,15 @@ def pieces(representation: Representation, body: Iterable[bytes | Span]) -> Gene
     return _primed(_body(representation, body, read.pieces))
 
 
-def chunks(representation: Representation, body: Iterable[bytes | Span]) -> Iterator[bytes]:
+def chunks(representation: AnyRepresentation, body: Iterable[bytes | Span]) -> Iterator[bytes]:
     """Yield the same in bytes."""
     return _body(representation, body, read.chunks)
 
 
 def _body(
-    representation: Representation, body: Iterable[bytes | Span], source: Read[Given]
+    representation: AnyRepresentation,
+    body: Iterable[bytes | Span],
+    source: Read[Given],
 ) -> Iterator[Given | bytes]:
     for part in body:
         if isinstance(part, Span):
@@ -55,7 +57,7 @@ def _body(
             yield part
 
 
-def encoded(representation: Representation, coding: Coding) -> Generator[bytes]:
+def encoded(representation: AnyRepresentation, coding: Coding) -> Generator[bytes]:
     """Return the whole representation in the coding, in chunks, encoded as they are taken.
 
     The first chunk is made at once. Raises what `chunks` raises.
@@ -63,9 +65,9 @@ def encoded(representation: Representation, coding: Coding) -> Generator[bytes]:
     return _primed(_packed(representation, coding))
 
 
-def _packed(representation: Representation, coding: Coding) -> Iterator[bytes]:
+def _packed(representation: AnyRepresentation, coding: Coding) -> Iterator[bytes]:
     coder = coding.coder(representation)
-    whole = Span(0, representation.length)
+    whole = Span(0, representation.length or 0)
     yield from filter(None, map(coder.pack, chunks(representation, [whole])))
     yield coder.finish()
 
@@ -82,19 +84,23 @@ def _primed(pieces: Iterator[Given]) -> Generator[Given | bytes]:
 
 
 def _excerpt(
-    representation: Representation, span: Span, source: Read[Given]
+    representation: AnyRepresentation, span: Span, source: Read[Given]
 ) -> Iterator[Given | bytes]:
-    excerpt = representation.excerpt(span)
     left = span.length
-    for piece in _rendered(excerpt, source):
+    for piece in _rendered(representation, span, source):
         left -= len(piece)
         yield piece
     # A body that merely ended early would be taken for a whole one on a connection that lives on.
-    if left:
+    if left and representation.length is not None:
         raise BodyShort(span.length, span.length - left)
 
 
-def _rendered(excerpt: Excerpt, source: Read[Given]) -> Iterator[Given | bytes]:
+def _rendered(
+    representation: AnyRepresentation, span: Span, source: Read[Given]
+) -> Iterator[Given | bytes]:
+    if not isinstance(representation, Representation):
+        return representation.chunks(span)
+    excerpt = representation.excerpt(span)
     if excerpt.format.is_text:
         return _text(excerpt.text, excerpt.terms, source)
     return excerpt.render(_text(excerpt.text, excerpt.terms, read.chunks))

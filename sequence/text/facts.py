@@ -14,7 +14,7 @@ _GUARD_DIGITS = 40
 
 MAX_DIGITS = 10_000
 """The most first or last digits to ask for; a hundred take a thousandth of the time that these do
-(benchmarks/check_values.py)."""
+(benchmarks/topics/check_values.py)."""
 
 _Number = TypeVar("_Number", int, Decimal)
 

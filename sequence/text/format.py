@@ -31,7 +31,12 @@ class Format:
 
     def offset(self, n: int) -> int:
         """Return the bytes before term n, without the header; exact if `layout.offset` is."""
-        return offset(n) + n * self._extra_bytes + (_numerals_bytes(n) if self._numbered else 0)
+        return offset(n) - n + self.frame_bytes(n)
+
+    def frame_bytes(self, n: int) -> int:
+        """Return how many bytes the terms before n take besides their digits."""
+        literal_bytes = len(self.before.replace(NUMBER, b"")) + len(self.after)
+        return n * literal_bytes + (numerals_bytes(n) if self._numbered else 0)
 
     def lead(self, n: int) -> bytes:
         """Return what stands before the digits of term n."""
@@ -63,11 +68,6 @@ class Format:
     def _numbered(self) -> bool:
         return NUMBER in self.before
 
-    @property
-    def _extra_bytes(self) -> int:
-        """How many bytes a term takes besides its digits and number, less the space of the text."""
-        return len(self.before.replace(NUMBER, b"")) + len(self.after) - 1
-
 
 def _views(chunk: bytes) -> Sequence[memoryview]:
     """Return what `chunk.split(b" ")` returns, as views of it."""
@@ -78,7 +78,7 @@ def _views(chunk: bytes) -> Sequence[memoryview]:
     return [*parts, view[start:]]
 
 
-def _numerals_bytes(n: int) -> int:
+def numerals_bytes(n: int) -> int:
     """Return how many digits the numbers 0 … n-1 have together."""
     # Each has one digit, and one more for every power of ten that it reaches.
     powers = (int(10**k) for k in range(1, len(str(n))))

@@ -4,7 +4,7 @@ from bisect import bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from sequence.text import layout
 from sequence.text.format import Format
@@ -40,6 +40,45 @@ class Excerpt(NamedTuple):
             yield lead[skip : skip + left]
 
 
+class Computed(Protocol):
+    """A representation of something else than a window of the text; it is never stored."""
+
+    @property
+    def name(self) -> str:
+        """The name of its format, for the metrics."""
+
+    @property
+    def media_type(self) -> str:
+        """The media type of its format."""
+
+    @property
+    def file_name(self) -> str:
+        """The name for a download, which no other representation has."""
+
+    @property
+    def key(self) -> tuple[object, ...]:
+        """All facts that its bytes depend on, besides the layout's version."""
+
+    @property
+    def terms(self) -> Span:
+        """The terms that it is about."""
+
+    @property
+    def length(self) -> int | None:
+        """How many bytes it has; None if that is known only when they are computed."""
+
+    @property
+    def has_codings(self) -> bool:
+        """Whether the content codings have codes for its characters."""
+
+    @property
+    def digit_count(self) -> int:
+        """How many of its bytes are digits of values; asked for only if it has codings."""
+
+    def chunks(self, span: Span) -> Iterator[bytes]:
+        """Yield its bytes of the span."""
+
+
 @dataclass(frozen=True)
 class Representation:
     """The terms in the format, after the format's header if it is `headed`."""
@@ -47,6 +86,27 @@ class Representation:
     format: Format
     terms: Span
     headed: bool = True
+    has_codings = True
+
+    @property
+    def name(self) -> str:
+        """The name of the format."""
+        return self.format.name
+
+    @property
+    def media_type(self) -> str:
+        """The media type of the format."""
+        return self.format.media_type
+
+    @property
+    def key(self) -> tuple[object, ...]:
+        """All facts that the bytes depend on, besides the layout's version."""
+        return (self.terms.start, self.terms.stop, self.format.name)
+
+    @property
+    def digit_count(self) -> int:
+        """How many digits the terms have together."""
+        return layout.offset(self.terms.stop) - layout.offset(self.terms.start) - self.terms.length
 
     @cached_property
     def header(self) -> bytes:
@@ -63,8 +123,7 @@ class Representation:
         """The name for a download. No other representation has it, so that a client never resumes
         a download with the bytes of another one.
         """
-        first = f"-from-{self.terms.start}" if self.terms.start else ""
-        return f"fibonacci-{self.terms.length}{first}.{self.format.extension}"
+        return file_name(self.terms, self.format.extension)
 
     def offset(self, n: int) -> int:
         """Return how many bytes of it stand before term n of its terms, or before its end."""
@@ -108,3 +167,12 @@ class Representation:
     @cached_property
     def _origin(self) -> int:
         return self.format.offset(self.terms.start)
+
+
+AnyRepresentation = Representation | Computed
+
+
+def file_name(terms: Span, extension: str) -> str:
+    """Return the name for a download of something about the terms."""
+    first = f"-from-{terms.start}" if terms.start else ""
+    return f"fibonacci-{terms.length}{first}.{extension}"

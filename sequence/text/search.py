@@ -4,13 +4,14 @@ from collections.abc import Callable
 from ctypes import CFUNCTYPE, addressof, c_char, c_char_p, c_int64, c_void_p
 from typing import NamedTuple
 
+from sequence.errors import SearchCancelled
 from sequence.text.compiler import Functions
-from sequence.text.compute import compute
+from sequence.text.compute import compute_terms
 from sequence.text.layout import offset, term_at
 from sequence.text.span import Span
 
 MIN_DIGITS, MAX_DIGITS = 4, 40
-"""Any three stand in the first 262 terms. Forty that are not taken from a term are in no text that
+"""Any three are in the first 262 terms. Forty that are not copied from a term are in no text that
 can be searched: it would have to have 10^40 bytes."""
 
 AROUND_DIGITS = 20
@@ -18,7 +19,7 @@ AROUND_DIGITS = 20
 
 
 def compiled(processor: str = "") -> Functions:
-    """The function of search.ll, for this processor or for one that LLVM knows by name."""
+    """Return the function of search.ll, for this processor or for one that LLVM knows by name."""
     return Functions(
         __package__,
         "search.ll",
@@ -31,39 +32,35 @@ def compiled(processor: str = "") -> Functions:
 _compiled = compiled()
 
 
-class SearchCancelled(Exception):
-    """Nobody waits for what is searched any more."""
-
-
 class Place(NamedTuple):
-    """Where digits are found."""
+    """A place of digits in a term."""
 
     n: int
     position: int
-    """How many digits of F(n) stand before them."""
+    """How many digits of F(n) are before them."""
     before: str
-    """The last of those, up to AROUND_DIGITS."""
+    """The last AROUND_DIGITS of those, or all."""
     after: str
-    """The next digits of F(n), up to as many."""
+    """The next AROUND_DIGITS of F(n), or all."""
 
 
 def never() -> bool:
-    """What is not to be cancelled."""
+    """Whether a search that nothing cancels is cancelled."""
     return False
 
 
 def first_place(
     digits: str, count: int, is_cancelled: Callable[[], bool] = never, piece_bytes: int = 0
 ) -> Place | None:
-    """The first place of the digits, 4 to 40, in the first `count` terms; None if it has none.
+    """Return the first place of the digits, 4 to 40, in the first `count` terms; None without one.
 
-    Computes the text piece by piece and drops it. Asks before each piece, some times in a
-    millisecond, whether it is cancelled, and then raises SearchCancelled. May raise SumMismatch,
-    as `compute` does. The other threads of the process run in between.
+    Computes the text piece by piece and keeps none. Asks before each piece, a few times in a
+    millisecond, whether it is cancelled, and if so raises SearchCancelled. Raises SumMismatch
+    as `compute_terms` does. The other threads of the process run in between.
     """
     wanted, start = digits.encode("ascii"), 0
     # A piece is of whole terms, each with its space: no place is cut by the end of one.
-    for piece in compute(Span(0, count), piece_bytes):
+    for piece in compute_terms(Span(0, count), piece_bytes):
         if is_cancelled():
             raise SearchCancelled
         found = _find(piece, wanted)
@@ -84,7 +81,7 @@ def _place(piece: memoryview, start: int, found: int, length: int) -> Place:
 
 
 def _find(piece: memoryview, wanted: bytes) -> int:
-    """Where the bytes, at least two, stand first in the piece, or -1."""
+    """Return the first position of the bytes, at least two, in the piece; -1 without one."""
     if not _compiled.available:
         return bytes(piece).find(wanted)
     found: int = _compiled.find(

@@ -33,3 +33,5 @@ def cut(pieces: Iterable[Piece], start: int, span: Span) -> Iterator[Piece]:
         start += len(piece)
         if wanted.length:
             yield piece[wanted.start : wanted.stop]
+        if start >= span.stop:
+            return

@@ -1,18 +1,32 @@
 """The digits of one term, however long, without holding the interpreter's lock.
 
 `decimal` and `int` hold it during a product, which is most of the time that a long term takes. The
-functions in term.ll do not, as ctypes calls release it, and are faster (benchmarks/check_values.py
-compares them). A host that cannot run them falls back to `decimal` and `int`.
+functions in term.ll do not, as ctypes calls release it, and are faster
+(benchmarks/topics/check_values.py). A host that cannot run them falls back to the other two.
 """
 
 from array import array
+from collections.abc import Iterator
 from ctypes import CFUNCTYPE, addressof, c_bool, c_char, c_int32, c_int64, c_uint64, c_void_p
+from dataclasses import dataclass
+from functools import lru_cache
 from mmap import mmap
 from typing import NamedTuple
 
 from sequence.errors import SumMismatch
 from sequence.text import doubling, facts
 from sequence.text.compiler import Functions
+from sequence.text.format import FORMATS, Format
+from sequence.text.layout import digit_count
+from sequence.text.representation import file_name
+from sequence.text.span import Span
+
+LONG = 50_000
+"""From this term on transforms are faster, and `decimal` would hold the lock for half a
+millisecond (benchmarks/topics/check_values.py)."""
+
+CHUNK_BYTES = 512 * 1024
+"""How many digits are sent at once: a client that reads slowly holds no more of them."""
 
 _P = 2**64 - 2**32 + 1
 _GENERATOR = 7  # of the residues' multiplicative group, of order p - 1 = 2^32 (2^32 - 1)
@@ -20,7 +34,7 @@ _CHECKED_MODULO = 2**61 - 1
 
 
 def compiled(processor: str = "") -> Functions:
-    """The functions of term.ll, for this processor or for one that LLVM knows by name."""
+    """Return the functions of term.ll, for this processor or for one that LLVM knows by name."""
     return Functions(
         __package__,
         "term.ll",
@@ -42,15 +56,82 @@ Numbers = memoryview
 """Of 64 bits each, without a sign."""
 
 
+@dataclass(frozen=True)
+class Numeral:
+    """The digits of F(n), 0 <= n <= layout.MAX_TERMS, in decimal or hexadecimal, and a line feed.
+
+    Computed when they are sent, and again when a slow reader asks for more after others' terms have
+    displaced them from the cache of `digits`.
+    """
+
+    n: int
+    radix: int = 10
+
+    @property
+    def format(self) -> Format:
+        """Decimal digits are the same representation as a window of this term, in lines."""
+        return FORMATS["lines"]
+
+    @property
+    def name(self) -> str:
+        """The name of the format."""
+        return self.format.name
+
+    @property
+    def media_type(self) -> str:
+        """The media type of the format."""
+        return self.format.media_type
+
+    @property
+    def terms(self) -> Span:
+        """The window of the term alone."""
+        return Span(self.n, self.n + 1)
+
+    @property
+    def file_name(self) -> str:
+        """The name for a download."""
+        hexadecimal = "" if self.radix == 10 else "hex."
+        return file_name(self.terms, hexadecimal + self.format.extension)
+
+    @property
+    def key(self) -> tuple[object, ...]:
+        """All facts that the bytes depend on."""
+        hexadecimal = () if self.radix == 10 else (f"base-{self.radix}",)
+        return (self.n, self.n + 1, self.name, *hexadecimal)
+
+    @property
+    def has_codings(self) -> bool:
+        """Whether the content codings have codes for the digits."""
+        return self.radix == 10
+
+    @property
+    def digit_count(self) -> int:
+        """How many digits F(n) has in the radix, in closed form."""
+        if self.radix == 10:
+            return digit_count(self.n)
+        return max(-(-facts.bit_length(self.n) // 4), 1)
+
+    @property
+    def length(self) -> int:
+        """How many bytes the digits and the line feed take."""
+        return self.digit_count + 1
+
+    def chunks(self, span: Span) -> Iterator[bytes]:
+        """Yield the bytes of the span; raises SumMismatch."""
+        for start in range(span.start, span.stop, CHUNK_BYTES):
+            # Not held while the chunk is sent.
+            yield (digits(self.n, self.radix) + b"\n")[start : min(start + CHUNK_BYTES, span.stop)]
+
+
 class Limbs(NamedTuple):
-    """How numbers are cut: into so many digits in a radix."""
+    """How numbers are cut: into limbs of so many digits in a radix."""
 
     radix: int
     width: int
 
     @property
     def base(self) -> int:
-        """What a limb is below."""
+        """The radix of the limbs."""
         return int(self.radix**self.width)
 
 
@@ -60,18 +141,23 @@ F(MAX_TERMS / 2), must stay below p (`test_no_sum_of_products_reaches_the_modulu
 
 
 def _limb_count(n: int) -> int:
-    """No fewer limbs than F(n) has: log F(n) grows by 0.0349 of log 10^6 a term, and by 0.0348 of
-    log 16^5."""
+    """Return no fewer limbs than F(n) has: a term adds 0.0349 limbs of 10^6, 0.0348 of 16^5."""
     return n * 35 // 1000 + 2
 
 
+@lru_cache(maxsize=4)
 def digits(n: int, radix: int = 10) -> bytes:
-    """F(n) in ASCII, in decimal or in lower-case hexadecimal, for 0 <= n <= layout.MAX_TERMS.
+    """Return F(n) in ASCII, in decimal or lower-case hexadecimal, for 0 <= n <= layout.MAX_TERMS.
 
     Raises SumMismatch if F(n) is wrong modulo 2^61 - 1, which no product is computed by.
     """
-    if not _compiled.available:
-        return _uncompiled(n, radix)
+    if n >= LONG and _compiled.available:
+        return _transformed(n, radix)
+    return doubling.pair(n)[0] if radix == 10 else _hexadecimal(n)
+
+
+def _transformed(n: int, radix: int) -> bytes:
+    """Return F(n) by number-theoretic transforms."""
     limbs = LIMBS[radix]
     number = _limbs(n, limbs)
     count = _limb_count(n)
@@ -83,7 +169,7 @@ def digits(n: int, radix: int = 10) -> bytes:
 
 
 def _limbs(n: int, limbs: Limbs) -> Numbers:
-    """The limbs of F(n), the lowest first, by fast doubling."""
+    """Return the limbs of F(n), the lowest first, by fast doubling."""
     levels = _levels(n)
     roots, reciprocals = _roots(levels)
     before, value = _zeros(1 << levels), _zeros(1 << levels)
@@ -103,12 +189,12 @@ def _limbs(n: int, limbs: Limbs) -> Numbers:
 
 
 def _levels(n: int) -> int:
-    """The binary logarithm of a length that a product for F(n) has room in."""
+    """Return the binary logarithm of a length that a product for F(n) has room in."""
     return (_limb_count(n) + 2).bit_length()
 
 
 def _roots(levels: int) -> tuple[Numbers, Numbers]:
-    """The roots for transforms of up to 2^levels values, and their reciprocals."""
+    """Return the roots for transforms of up to 2^levels values, and their reciprocals."""
     units = [pow(_GENERATOR, (_P - 1) >> (k + 2), _P) for k in range(levels - 1)]
     tables = []
     for each in (units, [pow(unit, -1, _P) for unit in units]):
@@ -119,7 +205,7 @@ def _roots(levels: int) -> tuple[Numbers, Numbers]:
 
 
 def _zeros(count: int) -> Numbers:
-    """Memory that the system clears when it is used: in a call, without the lock."""
+    """Return memory that the system clears when it is used: in a call, without the lock."""
     return memoryview(mmap(-1, 8 * count)).cast("Q")
 
 
@@ -127,9 +213,8 @@ def _address(memory: "Numbers | array[int] | bytearray") -> int:
     return addressof(c_char.from_buffer(memory))
 
 
-def _uncompiled(n: int, radix: int) -> bytes:
-    if radix == 10:
-        return doubling.pair(n)[0]
+def _hexadecimal(n: int) -> bytes:
+    """Return F(n) by Python's integers, which hold the lock."""
     before, value = 1, 0
     for bit in f"{n:b}":
         odd, even = before * before + value * value, value * (2 * before + value)

@@ -23,12 +23,15 @@ from sequence.errors import FiboError
 from sequence.index.engine import said
 from sequence.index.ratelimit import acquire
 from sequence.segments import inventory
+from sequence.text import digests
 from sequence.text.format import FORMATS
 from sequence.text.layout import LAYOUT_VERSION
 from sequence.web.counting import SharedValue
 
 log = logging.getLogger(__name__)
 
+WRITTEN = (*FORMATS, digests.NAME)
+"""The formats of windows."""
 NO_FORMAT = "none"
 """The format of an answer that is no representation of terms."""
 OTHER = "other"
@@ -87,11 +90,11 @@ STORE_REPAIRED = Counter(
 
 # All series exist before the processes fork, which share them: a client can add none, and one that
 # begins at 0 shows its first growth.
-_SENT_BYTES = {format: SENT_BYTES.labels(format) for format in (*FORMATS, NO_FORMAT)}
+_SENT_BYTES = {format: SENT_BYTES.labels(format) for format in (*WRITTEN, NO_FORMAT)}
 _REQUESTS = {
     labels: REQUESTS.labels(*labels)
     for labels in (
-        *product(("GET", "HEAD"), (200, 206, 304), FORMATS),
+        *product(("GET", "HEAD"), (200, 206, 304), WRITTEN),
         *product((*METHODS, OTHER), (*CODES, OTHER), (NO_FORMAT,)),
     )
 }

@@ -12,6 +12,7 @@ from sequence.segments import inventory
 from sequence.text import facts, layout
 from sequence.text.format import FORMATS
 from sequence.text.representation import Representation
+from sequence.text.search import MAX_DIGITS, MIN_DIGITS, Place
 from sequence.text.span import Span
 from sequence.web import plots as plotted
 from sequence.web import term_facts
@@ -65,13 +66,23 @@ def term(n: int, modulus: int | None) -> str:
     return _page(
         "term",
         known=known,
-        digits=_shown(b"".join(term_facts.digits(n)).decode()) if n < conf.max_sn() else None,
+        digits=_shown(term_facts.digits(n)) if n <= conf.max_term() else None,
         identity=[(name, _abbreviated(n - back)) for name, back in IDENTITY if n > 1],
         position=layout.offset(n) - layout.offset(first),
         stored=n < conf.max_sn() and inventory.is_stored(segment),
         file_name=layout.segment_name(segment),
         max_sn=conf.max_sn(),
+        max_term=conf.max_term(),
     )
+
+
+def contains(digits: str, place: Place | None) -> str:
+    """Return the page of the first term that contains the digits, or of there being none."""
+    context = {"digits": digits, "place": place, "max_sn": conf.max_sn()}
+    if place:
+        shown_to = place.position + len(digits) + len(place.after)
+        context["has_more"] = shown_to < layout.digit_count(place.n)
+    return _page("contains", **context)
 
 
 def value(digits: str, found: list[int]) -> str:
@@ -98,7 +109,12 @@ def refusal(title: str, sentence: str) -> str:
 
 
 def _page(name: str, **context: Any) -> str:
-    limits = {"max_n": layout.MAX_N, "max_value_digits": MAX_VALUE_DIGITS}
+    limits = {
+        "max_n": layout.MAX_N,
+        "max_value_digits": MAX_VALUE_DIGITS,
+        "min_find_digits": MIN_DIGITS,
+        "max_find_digits": MAX_DIGITS,
+    }
     return render_to_string(f"sequence/{name}.html", context | limits).strip()
 
 

@@ -9,12 +9,15 @@ from django.http import HttpRequest, HttpResponse
 
 from sequence.accounts import database
 from sequence.errors import (
+    Busy,
     MethodNotAllowed,
     NotAcceptable,
+    NotContained,
     NotFibonacci,
     ParameterError,
     PreconditionFailed,
     RangeNotSatisfiable,
+    SearchCancelled,
     UnknownParameter,
 )
 from sequence.index.ratelimit import acquire
@@ -34,19 +37,23 @@ RETRY_AFTER_S = 5
 STATUSES = {
     ParameterError: 400,
     UnknownParameter: 400,
+    SearchCancelled: 400,
     NotFibonacci: 404,
+    NotContained: 404,
     MethodNotAllowed: 405,
     NotAcceptable: 406,
     PreconditionFailed: 412,
     RangeNotSatisfiable: 416,
+    Busy: 503,
 }
-"""The errors that are the client's. All others are of the store, the index or the accounts: 503."""
+"""The errors that are told as they are. All others are of the store, the index or the accounts:
+503, and the operator's to repair."""
 
 
 def refuse_for(request: HttpRequest, error: Exception) -> HttpResponse:
     """Return the response to a request that raised the error."""
     status = STATUSES.get(type(error), 503)
-    if status == 503:
+    if type(error) not in STATUSES:
         response = refuse(request, status, _unavailable(request, error))
     else:
         facts = {name: getattr(error, name, None) for name in ("parameter", "value", "maximum")}

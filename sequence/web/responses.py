@@ -19,7 +19,7 @@ from sequence.protocol.ranges import MAX_RANGES
 from sequence.segments.stream import encoded, pieces
 from sequence.store.pieces import Piece, in_bytes
 from sequence.text.layout import LAYOUT_VERSION, digit_count
-from sequence.text.representation import Representation
+from sequence.text.representation import AnyRepresentation
 from sequence.text.span import Span
 from sequence.web.metrics import METHODS, NO_FORMAT
 from sequence.web.refusals import HTML, JSON, TEXT, refuse_for, strip_body
@@ -115,19 +115,18 @@ def preferred(request: HttpRequest, parameters: Mapping[str, str]) -> str:
     return media_type(request.META.get("HTTP_ACCEPT"), (TEXT, JSON, HTML))
 
 
-def represent(request: HttpRequest, representation: Representation) -> Decided:
+def represent(request: HttpRequest, representation: AnyRepresentation) -> Decided:
     """Return the response to a request for a representation; raises the errors of refusals."""
-    format, terms = representation.format, representation.terms
-    facts = (LAYOUT_VERSION, terms.start, terms.stop, format.name)
+    facts = (LAYOUT_VERSION, *representation.key)
     codings = offered(request, representation)
     etags = {coding.name: strong_etag(*facts, coding.name, coding.version) for coding in codings}
     etags[IDENTITY] = strong_etag(*facts, IDENTITY)
     about = Metadata(
         representation.length,
-        format.media_type,
+        representation.media_type,
         etags,
         file_name=representation.file_name,
-        max_ranges=max_ranges(terms),
+        max_ranges=max_ranges(representation.terms),
     )
     decided = decide(str(request.method), _headers(request), about)
     body: Iterator[Piece]
@@ -135,7 +134,7 @@ def represent(request: HttpRequest, representation: Representation) -> Decided:
         body = pieces(representation, decided.body)
     else:
         body = encode(decided, representation)
-    return Decided(decided, body, format.name)
+    return Decided(decided, body, representation.name)
 
 
 def max_ranges(terms: Span) -> int:
@@ -143,21 +142,22 @@ def max_ranges(terms: Span) -> int:
     return max(min(MAX_RANGE_DIGITS // digit_count(terms.stop), MAX_RANGES), 2)
 
 
-def offered(request: HttpRequest, representation: Representation) -> list[Coding]:
+def offered(request: HttpRequest, representation: AnyRepresentation) -> list[Coding]:
     """Return the codings that the representation is offered in, the preferred one first."""
     # A long encoded answer ends with its last chunk, and HTTP/1.0 has no chunks.
-    if representation.length < MIN_BYTES or request.META["SERVER_PROTOCOL"] < "HTTP/1.1":
+    is_short = (representation.length or 0) < MIN_BYTES
+    if is_short or not representation.has_codings or request.META["SERVER_PROTOCOL"] < "HTTP/1.1":
         return []
     allowed = conf.encodings()
     return [coding for name, coding in CODINGS.items() if name in allowed and packer.available]
 
 
-def encode(decided: Answer, representation: Representation) -> Iterator[bytes]:
+def encode(decided: Answer, representation: AnyRepresentation) -> Iterator[bytes]:
     """Return the body of an encoded answer; a short one is encoded at once, to set its length."""
     if decided.status != HTTPStatus.OK:
         return iter(())
     coding = CODINGS[decided.coding]
-    if representation.length > MAX_WHOLE_BYTES:
+    if (representation.length or 0) > MAX_WHOLE_BYTES:
         return encoded(representation, coding) if decided.body else iter(())
     content = b"".join(encoded(representation, coding))
     decided.headers["Content-Length"] = str(len(content))

@@ -7,8 +7,8 @@ import gmpy2
 import pytest
 
 from sequence.text import facts, term
-from tests.conftest import ROOT
 from tests.support.matrix import residue
+from tests.support.processes import ROOT
 
 PAGE = (ROOT / "docs" / "check-values.md").read_text()
 ROWS = [

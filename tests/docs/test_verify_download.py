@@ -18,8 +18,8 @@ from sequence.text.compute import compute_bytes
 from sequence.text.format import FORMATS
 from sequence.text.representation import Representation
 from sequence.text.span import Span
-from tests.conftest import ROOT
 from tests.support import oracle
+from tests.support.processes import ROOT
 
 SCRIPT = ROOT / "docs" / "verify_download.py"
 EACH_FORMAT = pytest.mark.parametrize("format", FORMATS)

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sequence.text import compute, digests
+from sequence.text.digests import Digests
 from sequence.text.layout import MAX_N
 from sequence.text.span import Span
 from tests.support import oracle
@@ -25,9 +26,9 @@ def test_any_window_is_that_of_the_terms(start: int, count: int, piece_bytes: in
     window = Span(start, min(start + count, TERMS))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(compute, "PIECE_BYTES", piece_bytes)
-        found = b"".join(digests.render(window))
+        found = b"".join(digests._lines(window))
     assert found == b"".join(LINES[start : start + count])
-    assert len(found) == digests.offset(window.stop) - digests.offset(start)
+    assert len(found) == Digests(window).length
 
 
 @given(st.integers(0, TERMS - 1), st.integers(1, 60), st.data())
@@ -36,7 +37,7 @@ def test_any_bytes_of_a_window_are_found(start: int, count: int, data: st.DataOb
     first = data.draw(st.integers(0, len(whole)))
     stop = data.draw(st.integers(first, len(whole)))
     window = Span(start, min(start + count, TERMS))
-    found = b"".join(digests.excerpt(window, Span(first, stop)))
+    found = b"".join(Digests(window).chunks(Span(first, stop)))
     assert found == whole[first:stop]
 
 
@@ -49,15 +50,15 @@ def test_a_line_takes_the_digits_of_its_number_and_70_bytes(n: int) -> None:
 
 def test_no_more_terms_are_computed_than_the_bytes_need(monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[Span] = []
-    right = compute.compute
+    right = compute.compute_terms
 
     def noted(terms: Span) -> object:
         asked.append(terms)
         return right(terms)
 
-    monkeypatch.setattr("sequence.text.digests.compute", noted)
+    monkeypatch.setattr("sequence.text.digests.compute_terms", noted)
     start = digests.offset(500)
-    assert b"".join(digests.excerpt(Span(0, TERMS), Span(start, start + 1))) == LINES[500][:1]
+    assert b"".join(Digests(Span(0, TERMS)).chunks(Span(start, start + 1))) == LINES[500][:1]
     assert asked == [Span(500, 501)]
 
 
@@ -66,7 +67,7 @@ def test_sha256sum_accepts_the_lines(tmp_path: Path) -> None:
         (tmp_path / f"F({n})").write_bytes(oracle.terms(100)[n].rstrip())
     subprocess.run(
         ["sha256sum", "--check", "--strict", "--quiet"],  # noqa: S607
-        input=b"".join(digests.render(Span(0, 100))),
+        input=b"".join(digests._lines(Span(0, 100))),
         cwd=tmp_path,
         check=True,
     )

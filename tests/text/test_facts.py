@@ -10,34 +10,13 @@ from hypothesis import strategies as st
 
 from sequence.text import doubling, facts
 from sequence.text.layout import MAX_N, digit_count
-from tests.support import oracle
+from tests.support import matrix, oracle
 
 TERMS = [term.decode().rstrip() for term in oracle.terms(3000)]
 
 numbers = st.integers(0, MAX_N)
 halves = st.integers(0, MAX_N // 2)
 moduli = st.integers(1, 2**128)
-
-Matrix = tuple[int, int, int, int]
-
-
-def matrix_power(n: int, modulus: int) -> Matrix:
-    """(1 1; 1 0)^n, which is (F(n+1) F(n); F(n) F(n-1)), by squaring."""
-
-    def times(a: Matrix, b: Matrix) -> Matrix:
-        return (
-            (a[0] * b[0] + a[1] * b[2]) % modulus,
-            (a[0] * b[1] + a[1] * b[3]) % modulus,
-            (a[2] * b[0] + a[3] * b[2]) % modulus,
-            (a[2] * b[1] + a[3] * b[3]) % modulus,
-        )
-
-    power, square = (1 % modulus, 0, 0, 1 % modulus), (1, 1, 1, 0)
-    while n:
-        power = times(power, square) if n % 2 else power
-        square = times(square, square)
-        n //= 2
-    return power
 
 
 def binet(n: int, count: int) -> tuple[str, int]:
@@ -105,7 +84,7 @@ def test_facts_of_the_last_term_are_the_same_by_another_method() -> None:
     first, bits = binet(MAX_N, 60)
     assert facts.first_digits(MAX_N, 60) == first
     assert facts.bit_length(MAX_N) == bits
-    assert facts.last_digits(MAX_N, 60) == str(matrix_power(MAX_N, 10**60)[1]).zfill(60)
+    assert facts.last_digits(MAX_N, 60) == str(matrix.residue(MAX_N, 10**60)).zfill(60)
 
 
 @given(st.integers(1000, MAX_N), st.integers(1, 60))
@@ -117,7 +96,7 @@ def test_far_first_digits_and_bit_lengths_are_those_of_binet(n: int, count: int)
 
 @given(numbers, moduli)
 def test_a_far_residue_is_that_of_the_matrix_power(n: int, modulus: int) -> None:
-    assert facts.residue(n, modulus) == matrix_power(n, modulus)[1]
+    assert facts.residue(n, modulus) == matrix.residue(n, modulus)
 
 
 @given(halves, halves, moduli)

@@ -1,13 +1,19 @@
 """Residues against the terms themselves, and far out against matrix powers."""
 
+import sys
+from collections.abc import Iterator
+
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from sequence.text.format import FORMATS
+from sequence.text.digests import Digests
+from sequence.text.format import FORMATS, Format
 from sequence.text.layout import MAX_N
-from sequence.text.residues import CHUNK_TERMS, MAX_MODULUS, render
+from sequence.text.representation import AnyRepresentation, Representation
+from sequence.text.residues import CHUNK_TERMS, MAX_COUNTED, MAX_MODULUS, Residues
 from sequence.text.span import Span
+from sequence.text.term import Numeral
 from tests.support import oracle
 from tests.support.matrix import residue
 
@@ -17,6 +23,11 @@ moduli = st.one_of(
     st.integers(1, MAX_MODULUS), st.sampled_from([1, 2, 3, 2**64 - 1, 2**127 - 1, MAX_MODULUS])
 )
 formats = st.sampled_from(list(FORMATS))
+
+
+def render(format: Format, terms: Span, modulus: int) -> Iterator[bytes]:
+    """All bytes of the residues, in chunks."""
+    return Residues(format, terms, modulus).chunks(Span(0, sys.maxsize))
 
 
 def written(format: str, start: int, stop: int, modulus: int) -> bytes:
@@ -73,3 +84,48 @@ def test_residues_come_again_after_the_pisano_period(modulus: int) -> None:
     zero, one = b"0", b"%d" % (1 % modulus)
     period = next(each for each in periods if residues[each : each + 2] == [zero, one])
     assert residues[: 6 * modulus] == residues[period : period + 6 * modulus]
+
+
+@given(formats, st.integers(0, 600), st.integers(0, 2 * CHUNK_TERMS), moduli, st.data())
+def test_any_bytes_of_a_window_are_found(
+    format: str, start: int, count: int, modulus: int, data: st.DataObject
+) -> None:
+    found = Residues(FORMATS[format], Span(start, start + count), modulus)
+    whole = b"".join(render(found.format, found.terms, modulus))
+    assert found.length == len(whole)
+    first = data.draw(st.integers(0, len(whole)))
+    stop = data.draw(st.integers(first, len(whole)))
+    assert b"".join(found.chunks(Span(first, stop))) == whole[first:stop]
+
+
+@given(formats, st.integers(0, 600), st.integers(0, 60), moduli)
+def test_the_digits_of_the_residues_are_counted(
+    format: str, start: int, count: int, modulus: int
+) -> None:
+    window = Span(start, start + count)
+    values = [int(value) % modulus for value in oracle.terms(window.stop)[window.start :]]
+    assert Residues(FORMATS[format], window, modulus).digit_count == len("".join(map(str, values)))
+
+
+def test_the_length_of_more_residues_is_left_to_the_end() -> None:
+    counted = Residues(FORMATS["text"], Span(5, 5 + MAX_COUNTED), 2)
+    assert counted.length == 2 * MAX_COUNTED
+    assert Residues(FORMATS["text"], Span(5, 6 + MAX_COUNTED), 2).length is None
+
+
+def test_no_two_representations_share_a_name_or_a_key() -> None:
+    """So that a client never resumes a download with the bytes of another one."""
+    windows = [Span(0, 5), Span(0, 6), Span(1, 6)]
+    every: list[AnyRepresentation] = [
+        *(Representation(format, terms) for format in FORMATS.values() for terms in windows),
+        *(
+            Residues(format, terms, modulus)
+            for format in FORMATS.values()
+            for terms in windows
+            for modulus in (5, 6)
+        ),
+        *(Digests(terms) for terms in windows),
+        *(Numeral(n, 16) for n in (0, 1, 2)),
+    ]
+    assert len({each.file_name for each in every}) == len(every)
+    assert len({each.key for each in every}) == len(every)

@@ -10,10 +10,11 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from sequence.errors import SearchCancelled
 from sequence.text import search
-from sequence.text.compute import compute
+from sequence.text.compute import compute_terms
 from sequence.text.layout import offset
-from sequence.text.search import MAX_DIGITS, MIN_DIGITS, SearchCancelled, first_place
+from sequence.text.search import MAX_DIGITS, MIN_DIGITS, first_place
 from sequence.text.span import Span
 from tests.support import oracle, search_oracle
 
@@ -88,7 +89,7 @@ def test_terms_beyond_the_first_ones_are_not_searched() -> None:
 @given(st.integers(0, 3000), st.integers(0, 300), st.sampled_from([1, 1000, 0]))
 def test_pieces_of_the_text_are_whole_terms(start: int, count: int, piece_bytes: int) -> None:
     """Else digits over the end of a piece would be missed."""
-    for piece in compute(Span(start, start + count), piece_bytes):
+    for piece in compute_terms(Span(start, start + count), piece_bytes):
         assert bytes(piece[-1:]) in (b" ", b"")
 
 

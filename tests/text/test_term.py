@@ -16,10 +16,16 @@ from hypothesis import strategies as st
 from sequence.errors import SumMismatch
 from sequence.text import doubling, facts, term
 from sequence.text.layout import MAX_TERMS, digit_count
+from sequence.text.span import Span
 from tests.support import oracle
 
 RADICES = pytest.mark.parametrize("radix", [10, 16])
 P = 2**64 - 2**32 + 1
+
+
+@pytest.fixture(autouse=True)
+def no_cache() -> None:
+    term.digits.cache_clear()
 
 
 @pytest.fixture(params=["compiled", "for the oldest processors", "uncompiled"])
@@ -33,17 +39,24 @@ def each_way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) ->
         assert term._compiled.available
 
 
+def digits(n: int, radix: int = 10) -> bytes:
+    """By transforms, however short."""
+    if term._compiled.available:
+        return term._transformed(n, radix)
+    return term.digits(n, radix)
+
+
 @pytest.mark.usefixtures("each_way")
 def test_the_first_terms_are_those_of_addition() -> None:
     for n, value in zip(range(3000), oracle.fibonacci(), strict=False):
-        assert term.digits(n) == b"%d" % value
-        assert term.digits(n, 16) == b"%x" % value
+        assert digits(n) == b"%d" % value
+        assert digits(n, 16) == b"%x" % value
 
 
 @RADICES
 @given(n=st.integers(0, 300_000))
 def test_any_term_is_that_of_gmp(n: int, radix: int) -> None:
-    assert term.digits(n, radix).decode() == gmpy2.fib(n).digits(radix)
+    assert digits(n, radix).decode() == gmpy2.fib(n).digits(radix)
 
 
 @RADICES
@@ -53,19 +66,19 @@ def test_terms_that_just_fit_a_length_of_transform_and_just_do_not_are_right(
 ) -> None:
     last = bisect_right(range(2 * MAX_TERMS), levels, key=term._levels) - 1
     for n in (last, last + 1):
-        assert term.digits(n, radix).decode() == gmpy2.fib(n).digits(radix)
+        assert digits(n, radix).decode() == gmpy2.fib(n).digits(radix)
 
 
 @RADICES
 def test_the_last_term_is_that_of_gmp(radix: int) -> None:
     for n in (MAX_TERMS - 1, MAX_TERMS):
-        assert term.digits(n, radix).decode() == gmpy2.fib(n).digits(radix)
+        assert digits(n, radix).decode() == gmpy2.fib(n).digits(radix)
 
 
 @given(st.integers(0, 10**6))
 @example(10**6)
 def test_a_term_is_as_long_as_arithmetic_says(n: int) -> None:
-    decimal, binary = term.digits(n), term.digits(n, 16)
+    decimal, binary = digits(n), digits(n, 16)
     assert len(decimal) == digit_count(n)
     assert len(binary) == max(-(-facts.bit_length(n) // 4), 1)
 
@@ -154,7 +167,7 @@ def test_a_wrong_term_is_withheld(monkeypatch: pytest.MonkeyPatch) -> None:
     assert term._compiled.available
     monkeypatch.setattr(term, "_limbs", wrong)
     with pytest.raises(SumMismatch, match="5,000"):
-        term.digits(5000)
+        digits(5000)
 
 
 @pytest.fixture
@@ -174,3 +187,35 @@ def test_other_threads_run_while_a_long_term_is_computed(computing: threading.Th
         sleep(0.0005)
         turns += 1
     assert turns > 0.1 * (perf_counter() - started) / 0.0005
+
+
+@RADICES
+@given(n=st.integers(0, 2 * term.LONG))
+@example(n=term.LONG - 1)
+@example(n=term.LONG)
+def test_short_and_long_terms_meet(n: int, radix: int) -> None:
+    assert term.digits(n, radix).decode() == gmpy2.fib(n).digits(radix)
+
+
+@RADICES
+@given(n=st.integers(0, 3000), data=st.data())
+def test_any_bytes_of_a_numeral_are_found(n: int, radix: int, data: st.DataObject) -> None:
+    numeral = term.Numeral(n, radix)
+    whole = gmpy2.fib(n).digits(radix).encode() + b"\n"
+    assert (numeral.length, numeral.digit_count) == (len(whole), len(whole) - 1)
+    first = data.draw(st.integers(0, len(whole)))
+    stop = data.draw(st.integers(first, len(whole)))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(term, "CHUNK_BYTES", data.draw(st.sampled_from([1, 7, 10**6])))
+        chunks = list(numeral.chunks(Span(first, stop)))
+    assert b"".join(chunks) == whole[first:stop]
+
+
+def test_a_reader_that_stalls_holds_one_chunk() -> None:
+    """The digits are computed again if they are displaced from the cache before it reads on."""
+    chunks = term.Numeral(3 * 10**6).chunks(Span(0, 626_965))
+    begun = next(chunks)
+    assert len(begun) == term.CHUNK_BYTES
+    term.digits.cache_clear()
+    assert begun + next(chunks) == gmpy2.fib(3 * 10**6).digits().encode() + b"\n"
+    assert term.digits.cache_info().misses == 1

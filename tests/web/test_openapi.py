@@ -10,9 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from sequence.protocol.query import MAX_MODULUS, MAX_VALUE_DIGITS
+from sequence.protocol.query import MAX_VALUE_DIGITS
 from sequence.text.format import FORMATS
 from sequence.text.layout import MAX_N
+from sequence.text.residues import MAX_MODULUS
 from sequence.views import OPENAPI
 from sequence.web import term_facts
 from tests.support.processes import ROOT

@@ -304,10 +304,10 @@ def test_the_form_works_without_javascript(visit: Visit) -> None:
 def test_numbers_are_looked_up_and_plotted_without_javascript(visit: Visit) -> None:
     page = visit.to("/")
     page.fill("#value", "6765")
-    page.click("text=Ask")
+    page.press("#value", "Enter")
     page.click("h1 a")
     assert page.inner_text("h1") == "F(20)"
-    page.click("text=Plots")
+    page.click("a[href='/plots']")
     page.fill("#count", "50")
     page.click("main button >> nth=0")
     assert page.input_value("#count") == "50"
@@ -411,11 +411,24 @@ def test_the_terms_lead_to_one_another(visit: Visit) -> None:
 
 def test_a_term_is_looked_up_by_its_number(visit: Visit) -> None:
     page = visit.to("/plots")
-    page.fill("#n", "100000")
+    page.fill("#n", "10000001")
     page.press("#n", "Enter")
-    expect(page.locator("h1")).to_have_text("F(100,000)")
+    expect(page.locator("h1")).to_have_text("F(10,000,001)")
     assert page.locator("#digits").count() == 0
-    assert "20,899 digits" in page.inner_text("main")
+    assert "2,089,877 digits" in page.inner_text("main")
+
+
+def test_digits_are_found_and_the_page_has_an_address_of_its_own(visit: Visit) -> None:
+    page = visit.to("/")
+    page.fill("#contains", "19901231")
+    page.press("#contains", "Enter")
+    (n,) = re.findall(r"is in F\(([0-9,]+)\)", page.inner_text("h1"))
+    assert page.url == f"{visit.root}/terms?contains=19901231"
+    assert page.inner_text("mark") == "19901231"
+    shown = page.inner_text(".found").strip("…")
+    assert shown in oracle.terms(int(n.replace(",", "")) + 1)[-1].decode()
+    page = visit.to("/terms?contains=1234123412341234")
+    assert "is in none of them" in page.inner_text("h1")
 
 
 @pytest.mark.parametrize(

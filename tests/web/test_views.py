@@ -61,9 +61,9 @@ BAD_QUERIES = {
     "/?sn=" + "9" * 3900: NUMBERS.format("'" + "9" * 40 + "'…"),
     # row 5
     "/?sn=1&sn=2": "sn is given more than once; it must be given once.",
-    "/?SN=1": "Parameter 'SN' is not known; it must be sn or start or format.",
-    "/?sn[]=1": "Parameter 'sn[]' is not known; it must be sn or start or format.",
-    "/?sn=1&x=1": "Parameter 'x' is not known; it must be sn or start or format.",
+    "/?SN=1": "Parameter 'SN' is not known; it must be sn or start or format or mod.",
+    "/?sn[]=1": "Parameter 'sn[]' is not known; it must be sn or start or format or mod.",
+    "/?sn=1&x=1": "Parameter 'x' is not known; it must be sn or start or format or mod.",
 }
 
 
@@ -279,9 +279,12 @@ def test_a_window_has_its_terms_in_its_format(shared_server: Server, name: str) 
         ),
         (
             "/?sn=1&format=xml",
-            "format is 'xml'; it must be text or lines or bfile or jsonl or csv.",
+            "format is 'xml'; it must be text or lines or bfile or jsonl or csv or sha256.",
         ),
-        ("/?sn=1&format=", "format is ''; it must be text or lines or bfile or jsonl or csv."),
+        (
+            "/?sn=1&format=",
+            "format is ''; it must be text or lines or bfile or jsonl or csv or sha256.",
+        ),
         ("/?start=5", NUMBERS.format("missing")),
         (
             "/terms/05",
@@ -294,9 +297,9 @@ def test_a_window_has_its_terms_in_its_format(shared_server: Server, name: str) 
             "in plain decimal digits.",
         ),
         (
-            "/terms/100000",
-            "n is '100000'; it must be less than 100000 for its digits; format=json tells of it "
-            "without them.",
+            "/terms/10000001",
+            "n is '10000001'; it must be at most 10000000 for its digits; format=json tells of it "
+            "without them, first=20 or last=20 gives some.",
         ),
         (
             "/terms/7?mod=0",
@@ -304,7 +307,10 @@ def test_a_window_has_its_terms_in_its_format(shared_server: Server, name: str) 
             "340282366920938463463374607431768211456 in plain decimal digits.",
         ),
         ("/terms/7?format=csv", "format is 'csv'; it must be text or json."),
-        ("/terms/7?value=13", "Parameter 'value' is not known; it must be format or mod."),
+        (
+            "/terms/7?value=13",
+            "Parameter 'value' is not known; it must be format or base or first or last or mod.",
+        ),
         (
             "/terms",
             "value is missing; it must be a whole number of at most 8000 plain decimal digits.",
@@ -437,7 +443,7 @@ def test_a_problem_names_the_parameter_as_it_was_sent(shared_server: Server) -> 
     _, _, body = shared_server.get("/?SN=5", Accept="application/json")
     problem = json.loads(body)
     assert (problem["parameter"], problem["value"]) == ("SN", "5")
-    assert problem["detail"] == "Parameter 'SN' is not known; it must be sn or start or format."
+    assert problem["detail"].startswith("Parameter 'SN' is not known; it must be sn or start")
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Single terms, digits to find, residues, digests, first and last digits, and the verifier.
+"""Measure single terms, digits to find, residues, digests, first and last digits, the verifier.
 
 In CPU time of the thread, or of the process that verifies, as others may share the machine. Long
 terms are compared with decimal, int and GMP; a second thread that wants to run each millisecond
@@ -19,25 +19,26 @@ from statistics import median, quantiles
 from time import perf_counter, sleep, thread_time
 
 import gmpy2
-from bench import (
+
+from benchmarks.lib.bench import (
     ROOT,
     TERMS,
+    Options,
     Target,
-    heading,
     in_turn,
     judge,
-    parser,
     ratios,
     scratch_directory,
     table,
 )
-
-from sequence.text import digests, doubling, facts, residues, search, term
+from sequence.text import doubling, facts, search, term
 from sequence.text.compute import compute_bytes
+from sequence.text.digests import Digests
 from sequence.text.doubling import EXACT
 from sequence.text.format import FORMATS, Format
 from sequence.text.layout import MAX_TERMS
 from sequence.text.representation import Representation
+from sequence.text.residues import Residues
 from sequence.text.span import Span
 
 ALL = Span(0, TERMS)
@@ -52,7 +53,7 @@ VERIFIED_TERMS = 40_000
 
 
 def by_decimal() -> bytes:
-    """The digits by the standard library's decimal: F(2k) alone, which is F(k)(2F(k-1) + F(k))."""
+    """Return the digits by `decimal`: F(2k) alone, which is F(k)(2F(k-1) + F(k))."""
     doubling.pair.cache_clear()
     before, value = (Decimal(each.decode()) for each in doubling.pair(MAX_TERMS // 2 - 1))
     factor = EXACT.add(EXACT.add(before, before), value)
@@ -60,18 +61,18 @@ def by_decimal() -> bytes:
 
 
 def by_int() -> bytes:
-    """The hexadecimal digits by Python's int, which needs minutes for decimal ones."""
-    return term._uncompiled(MAX_TERMS, 16)
+    """Return the hexadecimal digits by Python's int, which needs minutes for decimal ones."""
+    return term._hexadecimal(MAX_TERMS)
 
 
 def by_gmp(radix: int) -> bytes:
-    """The digits by GMP."""
+    """Return the digits by GMP."""
     return bytes(gmpy2.fib(MAX_TERMS).digits(radix), "ascii")
 
 
 LONG_TERM: dict[str, Callable[[], bytes]] = {
-    "ours, decimal": lambda: term.digits(MAX_TERMS),
-    "ours, hexadecimal": lambda: term.digits(MAX_TERMS, 16),
+    "ours, decimal": lambda: term._transformed(MAX_TERMS, 10),
+    "ours, hexadecimal": lambda: term._transformed(MAX_TERMS, 16),
     "decimal": by_decimal,
     "int, hexadecimal": by_int,
     "gmpy2, decimal": lambda: by_gmp(10),
@@ -80,24 +81,24 @@ LONG_TERM: dict[str, Callable[[], bytes]] = {
 
 
 def seconds_of_thread(run: Callable[[], object]) -> float:
-    """The CPU time of the call."""
+    """Return the CPU time of the call."""
     started = thread_time()
     run()
     return thread_time() - started
 
 
 def exhaust(pieces: Iterable[Sized]) -> int:
-    """How long the pieces are together."""
+    """Return how long the pieces are together."""
     return sum(map(len, pieces))
 
 
 def all_residues(format: Format) -> int:
-    """The length of the residues of all terms, which are computed."""
-    return exhaust(residues.render(format, ALL, MODULUS))
+    """Return the length of the residues of all terms, which are computed."""
+    return exhaust(Residues(format, ALL, MODULUS).chunks(Span(0, sys.maxsize)))
 
 
 def longest_wait(run: Callable[[], object]) -> float:
-    """For how long a thread that sleeps a millisecond at a time was late, at most."""
+    """Return for how long a thread that sleeps a millisecond at a time was late, at most."""
     done, late = threading.Event(), [0.0]
 
     def tick() -> None:
@@ -117,13 +118,13 @@ def longest_wait(run: Callable[[], object]) -> float:
 
 
 def dates() -> list[str]:
-    """Some days of a hundred years, as eight digits; the same each time."""
+    """Return some days of a hundred years, as eight digits; the same each time."""
     rng, first = Random(16), date(1926, 1, 1)  # noqa: S311
     return [f"{first + timedelta(rng.randrange(36_525)):%Y%m%d}" for _ in range(DATES)]
 
 
 def seconds_to_verify(file: Path) -> float:
-    """The CPU time of the verifier, from its start, for a file that is in memory."""
+    """Return the CPU time of the verifier, from its start, for a file that is in memory."""
 
     def used() -> float:
         return sum(getrusage(RUSAGE_CHILDREN)[:2])
@@ -138,7 +139,7 @@ def seconds_to_verify(file: Path) -> float:
 
 
 def written(format: str, directory: Path) -> Path:
-    """A download in the format."""
+    """Write a download in the format."""
     whole = Representation(FORMATS[format], Span(0, VERIFIED_TERMS))
     excerpt = whole.excerpt(Span(0, whole.length))
     file = directory / format
@@ -148,7 +149,7 @@ def written(format: str, directory: Path) -> Path:
 
 
 def rows_of(taken: dict[str, list[float]]) -> list[list[str]]:
-    """Milliseconds of each side: the median, and from the least to the most."""
+    """Return milliseconds of each side: the median, and from the least to the most."""
     return [
         [name, f"{1e3 * median(each):.3g}", f"{1e3 * min(each):.3g} – {1e3 * max(each):.3g}"]
         for name, each in taken.items()
@@ -158,14 +159,14 @@ def rows_of(taken: dict[str, list[float]]) -> list[list[str]]:
 COLUMNS = ("side", "median ms", "from – to ms")
 
 
-def main() -> None:
-    """Measures and prints."""
-    options = parser(__doc__, rounds=5).parse_args()
+ROUNDS = 5
+
+
+def main(options: Options) -> None:
+    """Measure and print."""
     rounds = options.rounds
     assert LONG_TERM["ours, decimal"]() == by_gmp(10) == by_decimal()
     assert LONG_TERM["ours, hexadecimal"]() == by_gmp(16)
-    heading()
-
     long = in_turn(
         {name: partial(seconds_of_thread, run) for name, run in LONG_TERM.items()}, rounds
     )
@@ -175,7 +176,7 @@ def main() -> None:
 
     over_all: dict[str, Callable[[], object]] = {
         "digits that are nowhere": partial(search.first_place, ABSENT, TERMS),
-        "digests of all terms": lambda: exhaust(digests.render(ALL)),
+        "digests of all terms": lambda: exhaust(Digests(ALL).chunks(Span(0, Digests(ALL).length))),
     }
     for name, format in FORMATS.items():
         over_all[f"residues, {name}"] = partial(all_residues, format)
@@ -225,7 +226,3 @@ def main() -> None:
             for name, each in rates.items()
         ),
     )
-
-
-if __name__ == "__main__":
-    main()
