@@ -17,6 +17,7 @@ from benchmarks.lib.bench import JUDGED, ROOT, Options, print_heading
 TOPICS = (
     "making_text",
     "check_values",
+    "any_term",
     "packing",
     "populate",
     "cold_stream",

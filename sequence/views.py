@@ -188,7 +188,8 @@ def usage(request: HttpRequest) -> str:
 def description(request: HttpRequest) -> HttpResponseBase:
     """Return the OpenAPI document, with the one value that settings decide put in."""
     document = json.loads(OPENAPI)
-    document["components"]["schemas"]["Count"]["maximum"] = conf.max_sn()
+    maximum = max(conf.max_sn(), conf.max_term())
+    document["components"]["schemas"]["Count"]["maximum"] = maximum
     return small(request, json.dumps(document), JSON, REVALIDATE)
 
 

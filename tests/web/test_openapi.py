@@ -10,10 +10,14 @@ from pathlib import Path
 
 import pytest
 
-from sequence.protocol.query import MAX_VALUE_DIGITS
+from sequence.protocol.query import MAX_VALUE_DIGITS, TermQuery
+from sequence.text import search
+from sequence.text.digests import NAME
+from sequence.text.facts import MAX_DIGITS
 from sequence.text.format import FORMATS
 from sequence.text.layout import MAX_N
 from sequence.text.residues import MAX_MODULUS
+from sequence.text.search import MIN_DIGITS, Place
 from sequence.views import OPENAPI
 from sequence.web import term_facts
 from tests.support.processes import ROOT
@@ -22,7 +26,8 @@ from tests.support.servers import Server
 
 def test_the_service_is_as_it_is_described(serve: Callable[..., Server], tmp_path: Path) -> None:
     """All checks of schemathesis, on each address, with good and with bad parameters."""
-    server = serve(FIBO_MAX_SN="3000")  # it asks for the most again and again
+    limits = {"FIBO_MAX_SN": "3000", "FIBO_MAX_TERM": "5000"}
+    server = serve(**limits)  # it asks for the most again and again
     program = Path(sys.executable).parent / "schemathesis"
     address = f"http://127.0.0.1:{server.port}/openapi.json"
     found = subprocess.run(
@@ -30,7 +35,7 @@ def test_the_service_is_as_it_is_described(serve: Callable[..., Server], tmp_pat
         cwd=tmp_path,
         env=os.environ
         | {
-            "FIBO_MAX_SN": "3000",
+            **limits,
             "SCHEMATHESIS_HOOKS": "tests.support.schemathesis_hooks",
             "PYTHONPATH": str(ROOT),
         },
@@ -67,11 +72,17 @@ def test_the_description_has_the_maximum_that_the_settings_decide(shared_server:
     assert (status, headers["Content-Type"]) == (200, "application/json")
     document = json.loads(body)
     assert document["openapi"].startswith("3.1")
-    assert document["components"]["schemas"]["Count"]["maximum"] == 100_000
+    assert document["components"]["schemas"]["Count"]["maximum"] == 10_000_000
 
 
 COMPONENTS = json.loads(OPENAPI)["components"]
-LIMITS = {"n": MAX_N, "terms": MAX_N, "mod": MAX_MODULUS}
+LIMITS = {
+    "n": MAX_N,
+    "terms": MAX_N,
+    "mod": MAX_MODULUS,
+    "first": MAX_DIGITS,
+    "last": MAX_DIGITS,
+}
 
 
 @pytest.mark.parametrize("parameter", LIMITS)
@@ -85,7 +96,7 @@ def test_the_longest_value_is_that_of_the_code() -> None:
 
 
 def test_the_formats_and_their_media_types_are_those_of_the_code() -> None:
-    assert COMPONENTS["parameters"]["representation"]["schema"]["enum"] == list(FORMATS)
+    assert COMPONENTS["parameters"]["representation"]["schema"]["enum"] == [*FORMATS, NAME]
     kinds = {each.media_type.partition(";")[0] for each in FORMATS.values()}
     whole = json.loads(OPENAPI)["paths"]["/"]["get"]["responses"]["200"]["content"].keys()
     assert whole == kinds | {"text/html"}
@@ -96,6 +107,17 @@ def test_the_facts_of_a_term_are_those_of_the_code() -> None:
     schema = COMPONENTS["schemas"]["Term"]
     assert list(term_facts.of(MAX_N)) == schema["required"]
     assert list(term_facts.of(MAX_N, 10)) == list(schema["properties"])
+    for name, found in {
+        "Numeral": term_facts.in_base(7, 16),
+        "Ends": term_facts.ends(TermQuery(7, first=1, last=1)),
+        "Place": {"contains": "", **Place(7, 0, "", "")._asdict()},
+    }.items():
+        assert list(found) == list(COMPONENTS["schemas"][name]["properties"])
+
+
+def test_the_digits_to_find_are_as_many_as_the_code_takes() -> None:
+    pattern = f"^[0-9]{{{MIN_DIGITS},{search.MAX_DIGITS}}}$"
+    assert COMPONENTS["parameters"]["contains"]["schema"]["pattern"] == pattern
 
 
 def test_whatever_is_referred_to_is_there_and_whatever_is_there_is_referred_to() -> None:
