@@ -96,7 +96,7 @@ def main(options: Options) -> None:
         for target in (*("/terms/9000000", "/terms/9000000?base=16") * 3, "/terms?contains=1234"):
             get(server.port, target)  # each process compiles once
         numbers = count(1)
-        terms = {
+        terms: dict[str, Callable[[], str]] = {
             "F(10^7), decimal": lambda: f"/terms/{MAX_TERMS - next(numbers)}",
             "F(10^7), hexadecimal": lambda: f"/terms/{MAX_TERMS - next(numbers)}?base=16",
             "facts of F(10^7)": lambda: f"/terms/{MAX_TERMS - next(numbers)}?format=json",

@@ -34,7 +34,8 @@ class Functions:
     def __init__(
         self, package: str, file: str, without: str, processor: str = "", **types: Any
     ) -> None:
-        self._source = files(package).joinpath(file)
+        # Read now: when they are compiled there may be no descriptor left for the file.
+        self._source = files(package).joinpath(file).read_text()
         self._without = without
         self._processor = processor
         self._types = types
@@ -92,7 +93,7 @@ class Functions:
             cpu=self._processor or llvm.get_host_cpu_name(),
             features="" if self._processor else llvm.get_host_cpu_features().flatten(),
         )
-        module = llvm.parse_assembly(self._source.read_text())
+        module = llvm.parse_assembly(self._source)
         module.verify()
         passes = llvm.create_pass_builder(machine, llvm.create_pipeline_tuning_options())
         passes.getModulePassManager().run(module, passes)

@@ -11,6 +11,7 @@ from tests.support.processes import ROOT, environment
 
 PATHS = (
     *("/", "/?sn=x", "/?sn=0", "/nothing", "/terms/10", "/terms?value=55", "/terms?value=%00"),
+    *("/terms/60000", "/terms?contains=1234", "/?sn=5&mod=7", "/?sn=5&format=sha256"),
     *("/plots", "/livez", "/readyz", "/metrics", "/openapi.json", "/robots.txt", "/favicon.ico"),
 )
 
@@ -47,7 +48,7 @@ print(json.dumps([opened, sorted(set(sys.modules) - loaded)]))
 
 
 COMPILER = "llvmlite"
-"""Loaded for the first segment that is built; sequence/text/compiler.py tries again on failure."""
+"""Loaded for the first long term, search or segment; if that fails it is tried again."""
 
 
 @pytest.fixture(scope="module")

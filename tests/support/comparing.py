@@ -7,6 +7,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass, field
+from hashlib import sha256
 from http.client import HTTPConnection, HTTPException, IncompleteRead, RemoteDisconnected
 from random import Random
 from time import monotonic, sleep
@@ -80,6 +81,7 @@ class Client:
         kinds: dict[Callable[[], None], float] = {
             self.terms: 90,
             self.term: 5,
+            self.check_value: 3,
             self.value: 2,
             self.page: 1,
             self.service: 1,
@@ -146,6 +148,21 @@ class Client:
         n = self.rng.randrange(TERMS)
         right = oracle.terms(TERMS)[n].strip() + b"\n"
         self._plain(f"/terms/{n}", "*/*", lambda body: body == right)
+
+    def check_value(self) -> None:
+        """A residue, a hash, digits to find or digits in base 16."""
+        n = self.rng.randrange(20, TERMS)
+        digits = oracle.terms(TERMS)[n].strip()
+        value = int(digits)
+        target, right = self.rng.choice(
+            (
+                (f"/?sn=1&start={n}&mod=1000003", b"%d " % (value % 1_000_003)),
+                (f"/?sn=1&start={n}&format=sha256", sha256(digits).hexdigest().encode()),
+                (f"/terms/{n}?base=16", b"%x\n" % value),
+                (f"/terms?contains={digits[:40].decode()}&format=json", b'"contains"'),
+            )
+        )
+        self._plain(target, "*/*", lambda body: right in body)
 
     def value(self) -> None:
         """Which term has a value."""
