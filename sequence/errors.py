@@ -190,10 +190,10 @@ class BlockMismatch(FiboError):
 
 
 class SumMismatch(FiboError):
-    """Addition and fast doubling gave two unlike values for one term."""
+    """Two ways to compute one term gave unlike values."""
 
     def __init__(self, term: int) -> None:
-        super().__init__(f"Addition and fast doubling disagree at term {term:,}; nothing was kept.")
+        super().__init__(f"Two ways to compute term {term:,} disagree; nothing was kept.")
         self.term = term
 
 

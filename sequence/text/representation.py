@@ -79,14 +79,10 @@ class Computed(Protocol):
         """Yield its bytes of the span."""
 
 
-@dataclass(frozen=True)
-class Representation:
-    """The terms in the format, after the format's header if it is `headed`."""
+class Formatted:
+    """What a representation has from its format."""
 
     format: Format
-    terms: Span
-    headed: bool = True
-    has_codings = True
 
     @property
     def name(self) -> str:
@@ -97,6 +93,16 @@ class Representation:
     def media_type(self) -> str:
         """The media type of the format."""
         return self.format.media_type
+
+
+@dataclass(frozen=True)
+class Representation(Formatted):
+    """The terms in the format, after the format's header if it is `headed`."""
+
+    format: Format
+    terms: Span
+    headed: bool = True
+    has_codings = True
 
     @property
     def key(self) -> tuple[object, ...]:

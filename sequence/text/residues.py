@@ -7,7 +7,7 @@ from itertools import accumulate, chain
 
 from sequence.text import facts
 from sequence.text.format import NUMBER, Format
-from sequence.text.representation import file_name
+from sequence.text.representation import Formatted, file_name
 from sequence.text.span import Span, cut
 
 MAX_MODULUS = 2**128
@@ -21,22 +21,12 @@ CHUNK_TERMS = 4096
 
 
 @dataclass(frozen=True)
-class Residues:
+class Residues(Formatted):
     """The terms modulo the number: each stands where its digits would, in plain decimal."""
 
     format: Format
     terms: Span
     modulus: int
-
-    @property
-    def name(self) -> str:
-        """The name of the format."""
-        return self.format.name
-
-    @property
-    def media_type(self) -> str:
-        """The media type of the format."""
-        return self.format.media_type
 
     @property
     def file_name(self) -> str:

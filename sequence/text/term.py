@@ -18,7 +18,7 @@ from sequence.text import doubling, facts
 from sequence.text.compiler import Functions
 from sequence.text.format import FORMATS, Format
 from sequence.text.layout import digit_count
-from sequence.text.representation import file_name
+from sequence.text.representation import Formatted, file_name
 from sequence.text.span import Span
 
 LONG = 50_000
@@ -57,7 +57,7 @@ Numbers = memoryview
 
 
 @dataclass(frozen=True)
-class Numeral:
+class Numeral(Formatted):
     """The digits of F(n), 0 <= n <= layout.MAX_TERMS, in decimal or hexadecimal, and a line feed.
 
     Computed when they are sent, and again when a slow reader asks for more after others' terms have
@@ -66,21 +66,8 @@ class Numeral:
 
     n: int
     radix: int = 10
-
-    @property
-    def format(self) -> Format:
-        """Decimal digits are the same representation as a window of this term, in lines."""
-        return FORMATS["lines"]
-
-    @property
-    def name(self) -> str:
-        """The name of the format."""
-        return self.format.name
-
-    @property
-    def media_type(self) -> str:
-        """The media type of the format."""
-        return self.format.media_type
+    # Decimal digits are the same representation as a window of this term.
+    format: Format = FORMATS["lines"]
 
     @property
     def terms(self) -> Span:
