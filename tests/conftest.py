@@ -3,6 +3,7 @@
 import os
 import subprocess
 import tempfile
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, suppress
 from itertools import count
@@ -29,7 +30,12 @@ start_alike()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Function]) -> None:
-    """Let tests that may use the index use the accounts; mark those that start processes."""
+    """Let tests that may use the index use the accounts; mark those that start processes.
+
+    Files with many of those come first: pytest-xdist hands files out one by one, and one that takes
+    long would end alone.
+    """
+    slow = Counter[Path]()
     for item in items:
         marker = item.get_closest_marker("django_db")
         if marker or "transactional_db" in getattr(item, "fixturenames", ()):
@@ -37,6 +43,8 @@ def pytest_collection_modifyitems(items: list[pytest.Function]) -> None:
             item.add_marker(pytest.mark.django_db(**more), append=False)
         if starts_processes(item):
             item.add_marker("process")
+            slow[item.path] += 1
+    items.sort(key=lambda item: -slow[item.path])
 
 
 @pytest.fixture
