@@ -18,6 +18,8 @@ from markdown_it.utils import EnvType, OptionsDict
 DOCS = Path(__file__).parents[2] / "docs"
 ADDRESS = "http://localhost:8888"
 """The server that the examples ask; on a page it is the one that the page comes from."""
+SHORT_CHARS = 24
+"""How much code fits into a line of every screen."""
 
 
 def _read(*names: str) -> dict[str, str]:
@@ -79,6 +81,7 @@ def read_guide(name: str) -> Guide:
     _label_cells(tokens)
     for token in _inline(tokens):
         _lead_links(token.children or [])
+        _hold_together(token.children or [])
     # The title is three tokens.
     cut = next((n for n, token in enumerate(tokens) if token.tag == "h2"), len(tokens))
     ids = {"ids": count(1)}
@@ -158,6 +161,13 @@ def _lead_links(children: list[Token]) -> None:
             token.attrSet("href", base + mark + part)
         if token.type in ("link_open", "link_close"):
             token.hidden = not kept
+
+
+def _hold_together(children: list[Token]) -> None:
+    """Have no line end inside of a short code, such as after the hyphen of an option."""
+    for token in children:
+        if token.type == "code_inline" and len(token.content) <= SHORT_CHARS:
+            token.attrSet("class", "short")
 
 
 def _code(
