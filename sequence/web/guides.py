@@ -20,6 +20,8 @@ ADDRESS = "http://localhost:8888"
 """The server that the examples ask; on a page it is the one that the page comes from."""
 SHORT_CHARS = 24
 """How much code fits into a line of every screen."""
+WORD_CHARS = 16
+"""Longer words, such as hashes, are broken if they are in a table."""
 
 
 def _read(*names: str) -> dict[str, str]:
@@ -133,7 +135,10 @@ def _name_headings(tokens: list[Token]) -> list[tuple[str, str]]:
 
 
 def _label_cells(tokens: list[Token]) -> None:
-    """Give each cell the head of its column, which narrow screens show beside it."""
+    """Give each cell the head of its column, which narrow screens show beside it.
+
+    Those with words that must be broken are marked: no other word is.
+    """
     heads: list[str] = []
     column = 0
     for token, words in pairwise(tokens):
@@ -146,6 +151,8 @@ def _label_cells(tokens: list[Token]) -> None:
                 heads.append(_plain(words))
             case "td_open":
                 token.attrSet("data-label", heads[column])
+                if max(map(len, _plain(words).split()), default=0) > WORD_CHARS:
+                    token.attrSet("class", "long")
                 column += 1
 
 
