@@ -75,6 +75,7 @@ MODULI = (
     Modulus("KoalaBear", "2³¹ − 2²⁴ + 1", 2**31 - 2**24 + 1, "STARKs"),
     Modulus("Mersenne-61", "2⁶¹ − 1", 2**61 - 1, "hashing"),
     Modulus("Goldilocks", "2⁶⁴ − 2³² + 1", 2**64 - 2**32 + 1, "STARKs, Plonky2"),
+    Modulus("32 bits", "2³²", 2**32, "unsigned integers that wrap"),
     Modulus("64 bits", "2⁶⁴", 2**64, "unsigned integers that wrap"),
     Modulus("Mersenne-127", "2¹²⁷ − 1", 2**127 - 1, "hashing"),
     Modulus(
