@@ -5,9 +5,10 @@ import sys
 from collections.abc import Callable
 from contextlib import nullcontext
 from pathlib import Path
+from typing import Any
 
 from django.db import DatabaseError
-from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.utils.cache import patch_vary_headers
 
 from sequence import conf
@@ -19,7 +20,7 @@ from sequence.text.format import PLAIN
 from sequence.text.layout import MAX_N
 from sequence.text.residues import Residues
 from sequence.text.term import LONG, Numeral
-from sequence.web import bulkhead, metrics, pages, term_facts
+from sequence.web import bulkhead, guides, metrics, pages, term_facts
 from sequence.web.refusals import HTML, JSON, PAGE, TEXT, refuse, refuse_for, uncached
 from sequence.web.responses import preferred, public, represent, small
 
@@ -190,11 +191,8 @@ def usage(request: HttpRequest) -> str:
 
 @public
 def description(request: HttpRequest) -> HttpResponseBase:
-    """Return the OpenAPI document, with the one value that settings decide put in."""
-    document = json.loads(OPENAPI)
-    maximum = max(conf.max_sn(), conf.max_term())
-    document["components"]["schemas"]["Count"]["maximum"] = maximum
-    return small(request, json.dumps(document), JSON, REVALIDATE)
+    """Return the OpenAPI document."""
+    return small(request, json.dumps(described()), JSON, REVALIDATE)
 
 
 @public
@@ -270,3 +268,32 @@ def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
             "A proxy that ends TLS must be named in FORWARDED_ALLOW_IPS (docs/operations.md)."
         )
     return refuse(request, 403, sentence)
+
+
+def described() -> dict[str, Any]:
+    """Return the OpenAPI document, with the one value that settings decide put in."""
+    document: dict[str, Any] = json.loads(OPENAPI)
+    maximum = max(conf.max_sn(), conf.max_term())
+    document["components"]["schemas"]["Count"]["maximum"] = maximum
+    return document
+
+
+@public
+def documentation(request: HttpRequest, name: str = "") -> HttpResponseBase:
+    """Return a page of the documentation, or a file that goes with it."""
+    root = request.build_absolute_uri("/")
+    if name in guides.FILES:
+        return small(request, guides.FILES[name].rstrip("\n"), PLAIN, REVALIDATE)
+    if name in guides.NAMES:
+        return page(request, pages.guide(name, root))
+    if name == "api":
+        return page(request, pages.api(described(), root))
+    if name:
+        return not_found(request, Http404())
+    return page(request, pages.documentation())
+
+
+@public
+def about(request: HttpRequest) -> HttpResponseBase:
+    """Return the page about the sequence and the service."""
+    return page(request, pages.about())

@@ -5,7 +5,7 @@ from typing import Any
 
 from django.template.loader import get_template, render_to_string
 
-from sequence import conf
+from sequence import __version__, conf
 from sequence.protocol.answer import MAX_INLINE_BYTES
 from sequence.protocol.query import MAX_VALUE_DIGITS
 from sequence.segments import inventory
@@ -14,8 +14,8 @@ from sequence.text.format import FORMATS
 from sequence.text.representation import Representation
 from sequence.text.search import MAX_DIGITS, MIN_DIGITS, Place
 from sequence.text.span import Span
+from sequence.web import check_values, guides, reference, term_facts
 from sequence.web import plots as plotted
-from sequence.web import term_facts
 
 TEMPLATES = Path(__file__).parent.parent / "templates"
 
@@ -42,6 +42,7 @@ def load() -> None:
     for path in TEMPLATES.glob("sequence/*.html"):
         get_template(str(path.relative_to(TEMPLATES)))
     front("/")
+    documentation()
 
 
 def front(root: str) -> str:
@@ -108,14 +109,14 @@ def refusal(title: str, sentence: str) -> str:
     return _page("refusal", title=title, sentence=sentence)
 
 
-def _page(name: str, **context: Any) -> str:
+def _page(template: str, **context: Any) -> str:
     limits = {
         "max_n": layout.MAX_N,
         "max_value_digits": MAX_VALUE_DIGITS,
         "min_find_digits": MIN_DIGITS,
         "max_find_digits": MAX_DIGITS,
     }
-    return render_to_string(f"sequence/{name}.html", context | limits).strip()
+    return render_to_string(f"sequence/{template}.html", context | limits).strip()
 
 
 def _shown(digits: str) -> list[list[str]]:
@@ -132,3 +133,57 @@ def _abbreviated(n: int) -> str:
     if layout.digit_count(n) <= SHORT_DIGITS:
         return facts.first_digits(n, SHORT_DIGITS)
     return f"{facts.first_digits(n, END_DIGITS)}…{facts.last_digits(n, END_DIGITS)}"
+
+
+def documentation() -> str:
+    """Return the list of the guides."""
+    listed = [(name, guides.read_guide(name)) for name in guides.NAMES]
+    return _guided("documentation", guides=listed)
+
+
+def guide(name: str, root: str) -> str:
+    """Return the page of a guide, with examples that ask the service at this address."""
+    shown = guides.read_guide(name).at(root)
+    if name != check_values.PAGE:
+        return _guided("guide", name, guide=shown)
+    computed = {
+        "fits": check_values.fits(),
+        "residues": check_values.residues(),
+        "traces": check_values.traces(),
+    }
+    return _guided("check", name, guide=shown, **computed)
+
+
+def api(document: dict[str, Any], root: str) -> str:
+    """Return the page of the API that the OpenAPI document describes."""
+    return _guided(
+        "api",
+        "api",
+        root=root.rstrip("/"),
+        info=document["info"],
+        introduction=guides.line(document["info"]["description"]),
+        operations=reference.operations(document),
+        statuses=reference.statuses(document),
+        headers=reference.headers(document),
+        objects=reference.objects(document),
+    )
+
+
+def about() -> str:
+    """Return the page about the sequence and the service."""
+    return _guided(
+        "about",
+        "about",
+        version=__version__,
+        encodings=conf.encodings(),
+        max_term=conf.max_term(),
+        max_sn=conf.max_sn(),
+        max_bytes=layout.offset(conf.max_sn()),
+        max_inline_bytes=MAX_INLINE_BYTES,
+    )
+
+
+def _guided(template: str, name: str = "", **context: Any) -> str:
+    """Return a page of the documentation, with the list of all of its pages."""
+    listed = [(each, guides.read_guide(each).title) for each in guides.NAMES]
+    return _page(template, name=name, listed=listed, **context)

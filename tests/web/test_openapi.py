@@ -63,7 +63,7 @@ def test_every_public_address_is_described(shared_server: Server) -> None:
     from sequence.urls import urlpatterns
 
     described = set(json.loads(shared_server.get("/openapi.json")[2])["paths"])
-    routes = {"/" + str(pattern.pattern).replace("<str:n>", "{n}") for pattern in urlpatterns}
+    routes = {"/" + re.sub(r"<str:(\w+)>", r"{\1}", str(each.pattern)) for each in urlpatterns}
     assert described == routes
 
 

@@ -33,6 +33,11 @@ PAGES = {
     "refusal": "/terms/07",
     "plots": "/plots",
     "plots of few": "/plots?sn=20",
+    "documentation": "/docs/",
+    "reference": "/docs/api",
+    "guide": "/docs/downloading",
+    "check values": "/docs/check-your-arithmetic",
+    "about": "/about",
 }
 each_page = pytest.mark.parametrize("target", PAGES.values(), ids=PAGES)
 each_width = pytest.mark.parametrize("width", [PHONE, DESKTOP])
