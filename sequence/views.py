@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 
 from django.db import DatabaseError
-from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect
 from django.utils.cache import patch_vary_headers
 
 from sequence import conf
@@ -17,41 +17,61 @@ from sequence.text.format import FORMATS, PLAIN
 from sequence.text.layout import MAX_N
 from sequence.text.representation import Representation
 from sequence.text.span import Span
-from sequence.web import metrics, pages, term_facts
+from sequence.web import forms, metrics, pages, term_facts
 from sequence.web.refusals import HTML, JSON, PAGE, refuse, refuse_for, uncached
 from sequence.web.responses import preferred, public, represent, small
 
 OPENAPI = (Path(__file__).parent / "web" / "openapi.json").read_text()
 """The service in the terms of OpenAPI 3.1 (https://spec.openapis.org/oas/v3.1.1). Read here, as
 there may be no descriptor for a file when it is asked for."""
+UNCACHED = {"Cache-Control": "no-store"}
 REVALIDATE = "public, no-cache"
 """For what depends on the operator's settings."""
 ROBOTS = """\
 User-agent: *
 Disallow: /?sn=
+Disallow: /?n=
+Disallow: /?ask=
 Disallow: /terms
+Disallow: /look-up
 Disallow: /plots?sn=
 Disallow: /admin/
 Disallow: /metrics
+
+User-agent: Twitterbot
+User-agent: facebookexternalhit
+User-agent: LinkedInBot
+User-agent: Slackbot-LinkExpanding
+User-agent: Discordbot
+User-agent: TelegramBot
+User-agent: WhatsApp
+Disallow: /?sn=
+Disallow: /admin/
+Disallow: /metrics
 """
-"""What crawlers may not ask for (RFC 9309): pages link to one another through 10^18 terms."""
+"""What crawlers may not ask for (RFC 9309): pages link to one another through 10^18 terms. Some
+only preview a link for the people who are sent it, and follow no others."""
+
+
+def _query(request: HttpRequest) -> str:
+    return str(request.META.get("QUERY_STRING", ""))
 
 
 def asked(request: HttpRequest, *known: str) -> dict[str, str]:
     """Return the parameters of the request's query."""
-    return query.parse(request.META.get("QUERY_STRING", ""), known)
+    return query.parse(_query(request), known)
 
 
 def root(request: HttpRequest) -> HttpResponseBase:
-    """Return the text that a query asks for; without one, the front page."""
-    return text(request) if request.META.get("QUERY_STRING") else front(request)
+    """Return the text that a query asks for; without one, or for a form's, the front page."""
+    return front(request) if forms.is_for_pages(_query(request)) else text(request)
 
 
 @public
 def front(request: HttpRequest) -> HttpResponseBase:
     """Return the front page, or for those who do not prefer HTML a line that says what to ask."""
     if preferred(request, {}) == HTML:
-        return page(request, pages.front(request.build_absolute_uri("/")))
+        return page(request, pages.front(request.build_absolute_uri("/"), _query(request)))
     return refuse(request, 400, usage(request), parameter="sn", maximum=conf.max_sn())
 
 
@@ -80,7 +100,7 @@ def term(request: HttpRequest, n: str) -> HttpResponseBase:
         else None
     )
     if kind == HTML:
-        return page(request, pages.term(number, modulus))
+        return page(request, pages.term(number, modulus, request.build_absolute_uri("/")))
     if kind == JSON:
         return small(request, json.dumps(term_facts.of(number, modulus)), JSON, REVALIDATE)
     if modulus:
@@ -216,3 +236,10 @@ def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
             "A proxy that ends TLS must be named in FORWARDED_ALLOW_IPS (docs/operations.md)."
         )
     return refuse(request, 403, sentence)
+
+
+@public
+def look_up(request: HttpRequest) -> HttpResponseBase:
+    """Redirect a form, into which people type numbers as they write them, to what it asks for."""
+    typed = asked(request, "n", "mod", "value", "contains")
+    return HttpResponseRedirect(forms.target(typed, conf.max_sn()), headers=UNCACHED)

@@ -1,0 +1,63 @@
+"""Amounts as people say them: bytes, seconds, metres."""
+
+UNITS = ("bytes", "kB", "MB", "GB", "TB", "PB", "EB", "ZB", "YB", "RB", "QB")
+BITS_PER_SECOND = 100_000_000
+"""Of the connection by which the pages say how long a download takes."""
+YEAR_S = 31_556_952
+"""A mean Gregorian year."""
+METRES_PER_DIGIT = 0.0025
+"""As in a book."""
+
+
+def size(length_bytes: int) -> str:
+    """Return so many bytes in decimal units, rounded to three figures."""
+    power = 0
+    while power < len(UNITS) - 1 and length_bytes >= 999.5 * 1000**power:
+        power += 1
+    return f"{_figures(length_bytes / 1000**power)} {UNITS[power]}"
+
+
+def transfer(length_bytes: int) -> str:
+    """Return how long so many bytes take at 100 Mbit/s."""
+    return duration(8 * length_bytes / BITS_PER_SECOND)
+
+
+def duration(seconds: float) -> str:
+    """Return a time in its two largest units."""
+    if seconds < 1:
+        return "less than a second"
+    if seconds < 60:
+        return f"{round(seconds)} s"
+    if seconds < 3600:
+        minutes, rest = divmod(round(seconds), 60)
+        return f"{minutes} min {rest} s"
+    if seconds < 2 * 86_400:
+        hours, rest = divmod(round(seconds / 60), 60)
+        return f"{hours} h {rest} min"
+    if seconds < 2 * YEAR_S:
+        return f"{round(seconds / 86_400):,} days"
+    return f"{large(seconds / YEAR_S)} years"
+
+
+def paper(digits: int) -> str:
+    """Return how long a line of so many digits is on paper."""
+    metres = METRES_PER_DIGIT * digits
+    if metres < 1:
+        return f"{_figures(100 * metres)} cm"
+    return f"{_figures(metres)} m" if metres < 1000 else f"{large(metres / 1000)} km"
+
+
+def large(number: float) -> str:
+    """Return a number in three figures: 26.4, 8,350 or 265 billion."""
+    for name, unit in (("trillion", 1e12), ("billion", 1e9), ("million", 1e6)):
+        if number >= 0.9995 * unit:
+            return f"{_figures(number / unit)} {name}"
+    return _figures(number)
+
+
+def _figures(number: float) -> str:
+    """Return the number rounded to three figures, or to a whole if it has more."""
+    if number >= 1000:
+        digits = len(str(int(number))) - 3
+        return f"{round(number, -digits):,.0f}"
+    return f"{number:.3g}" if number < 999.5 else "1,000"
