@@ -15,7 +15,7 @@ from sequence.text import doubling, facts, layout
 from sequence.text.format import FORMATS
 from sequence.text.representation import Representation
 from sequence.text.span import Span
-from sequence.web import amounts, forms, term_facts
+from sequence.web import amounts, drawing, forms, term_facts
 from sequence.web import plots as plotted
 
 TEMPLATES = Path(__file__).parent.parent / "templates"
@@ -70,6 +70,8 @@ def front(root: str, asked: str = "") -> str:
         canonical=root,
         all_size=amounts.size(layout.offset(conf.max_sn())),
         terms=[(n, facts.first_digits(n)) for n in range(min(FIRST_TERMS, conf.max_sn()))],
+        triangle=drawing.triangle(),
+        small_triangle=drawing.triangle(18, 24),
         **_number(asked),
         **_window(root, asked),
     )
