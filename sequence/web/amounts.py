@@ -3,8 +3,11 @@
 UNITS = ("bytes", "kB", "MB", "GB", "TB", "PB", "EB", "ZB", "YB", "RB", "QB")
 BITS_PER_SECOND = 100_000_000
 """Of the connection by which the pages say how long a download takes."""
+DAY_MIN = 24 * 60
 YEAR_S = 31_556_952
 """A mean Gregorian year."""
+_SUPERSCRIPTS = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
+
 METRES_PER_DIGIT = 0.0025
 """As in a book."""
 
@@ -23,19 +26,17 @@ def transfer(length_bytes: int) -> str:
 
 
 def duration(seconds: float) -> str:
-    """Return a time in its two largest units."""
+    """Return a time in its two largest units, rounded."""
     if seconds < 1:
         return "less than a second"
-    if seconds < 60:
-        return f"{round(seconds)} s"
-    if seconds < 3600:
-        minutes, rest = divmod(round(seconds), 60)
-        return f"{minutes} min {rest} s"
-    if seconds < 2 * 86_400:
-        hours, rest = divmod(round(seconds / 60), 60)
-        return f"{hours} h {rest} min"
+    if (whole := round(seconds)) < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60} s"
+    if (minutes := round(seconds / 60)) < 2 * DAY_MIN:
+        return f"{minutes // 60} h {minutes % 60} min"
     if seconds < 2 * YEAR_S:
-        return f"{round(seconds / 86_400):,} days"
+        return f"{round(minutes / DAY_MIN):,} days"
     return f"{large(seconds / YEAR_S)} years"
 
 
@@ -44,11 +45,14 @@ def paper(digits: int) -> str:
     metres = METRES_PER_DIGIT * digits
     if metres < 1:
         return f"{_figures(100 * metres)} cm"
-    return f"{_figures(metres)} m" if metres < 1000 else f"{large(metres / 1000)} km"
+    return f"{_figures(metres)} m" if metres < 999.5 else f"{large(metres / 1000)} km"
 
 
 def large(number: float) -> str:
-    """Return a number in three figures: 26.4, 8,350 or 265 billion."""
+    """Return a number in three figures: 26.4, 8,350, 265 billion or 2.65 × 10²⁰."""
+    if number >= 0.9995e15:
+        figures, _, exponent = f"{number:.2e}".partition("e+")
+        return f"{figures} × 10{exponent.translate(_SUPERSCRIPTS)}"
     for name, unit in (("trillion", 1e12), ("billion", 1e9), ("million", 1e6)):
         if number >= 0.9995 * unit:
             return f"{_figures(number / unit)} {name}"

@@ -25,6 +25,8 @@ FIRST_TERMS = 31
 EXAMPLE_SN = 1000
 EXAMPLE_N = 1_000_000
 """What its forms ask for by default."""
+FIELDS = ("n", "sn", "start", "format")
+"""The parameters that its forms have a field for."""
 SCREENFUL_BYTES = 1200
 """How much of the beginning of a window it shows."""
 EASY_DIGITS = 100_000
@@ -203,6 +205,7 @@ def refusal(title: str, sentence: str, path: str = "", sent: str = "", parameter
         title=title,
         sentence=sentence,
         fault={parameter: sentence},
+        at_field=path == "/" and parameter in FIELDS,
         looked_up=typed,
         typed=typed.get("n", ""),
         is_front=is_number,
