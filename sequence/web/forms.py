@@ -15,6 +15,9 @@ RANDOM = "random"
 MIN_FOUND_DIGITS, MAX_FOUND_DIGITS = 4, 40
 """Of what is looked for in the digits."""
 
+BETWEEN_DIGITS = r"FfEe\(\) ,_.'’^*"
+"""What a number may have besides digits, for the pattern of a field (HTML, section 4.10.5.3.6)."""
+
 _SEPARATORS = re.compile(r"[\s,_'’]+")
 _DOTTED = re.compile(r"[0-9]{1,3}(?:\.[0-9]{3})+", re.ASCII)
 _NAMED = re.compile(r"F?\(([^()]*)\)", re.IGNORECASE)

@@ -11,7 +11,8 @@ from sequence import conf
 from sequence.protocol import query
 from sequence.protocol.answer import MAX_INLINE_BYTES
 from sequence.segments import inventory
-from sequence.text import doubling, facts, layout
+from sequence.text import divisibility, doubling, facts, golden, layout, zeckendorf
+from sequence.text.divisibility import MAX_FACTORED
 from sequence.text.format import FORMATS
 from sequence.text.representation import Representation
 from sequence.text.span import Span
@@ -29,6 +30,10 @@ FIELDS = ("n", "sn", "start", "format")
 """The parameters that its forms have a field for."""
 SCREENFUL_BYTES = 1200
 """How much of the beginning of a window it shows."""
+MAX_SHOWN_TERMS = 24
+"""Of the divisors of a term, and of the summands of a number."""
+POINT = 2
+"""How many characters stand before the decimal places of a ratio."""
 EASY_DIGITS = 100_000
 """The beginning of a window of longer terms takes too long to be shown with each key."""
 
@@ -153,8 +158,27 @@ def term(n: int, modulus: int | None, root: str = "/") -> str:
         stored=n < conf.max_sn() and inventory.is_stored(segment),
         file_name=layout.segment_name(segment),
         available=conf.max_sn(),
+        **_mathematics(n),
+        period=divisibility.pisano_period(modulus) if modulus and modulus <= MAX_FACTORED else None,
         **_digits(b"".join(term_facts.digits(n)).decode() if n < conf.max_sn() else ""),
     )
+
+
+def _mathematics(n: int) -> dict[str, Any]:
+    """Return what number theory says of a term by its index alone; nothing of F(0)."""
+    if not n:
+        return {}
+    ratio = golden.ratio(n)
+    agreed = min(ratio.agreed, len(ratio.digits) - POINT)
+    count = divisibility.divisor_count(n)
+    return {
+        "ratio": (ratio.digits[: POINT + agreed], ratio.digits[POINT + agreed :]),
+        "agreed": ratio.agreed,
+        "is_counted": ratio.is_counted,
+        "divisors": divisibility.divisors(n, MAX_SHOWN_TERMS),
+        "more_divisors": max(count - MAX_SHOWN_TERMS, 0),
+        "is_prime": divisibility.is_prime(n),
+    }
 
 
 def _bibtex(known: Mapping[str, object], canonical: str) -> str:
@@ -179,8 +203,16 @@ def value(digits: str, found: list[int]) -> str:
         found=found,
         before=before,
         looked_up={"value": digits},
+        **(_sum(digits) if before else {}),
         **_digits(digits),
     )
+
+
+def _sum(digits: str) -> dict[str, Any]:
+    """Return the terms that a number is the sum of."""
+    summands = zeckendorf.indices(digits)
+    more = len(summands) - MAX_SHOWN_TERMS
+    return {"summands": summands[:MAX_SHOWN_TERMS], "more_summands": max(more, 0)}
 
 
 def plots(count: int) -> str:
@@ -215,6 +247,8 @@ def refusal(title: str, sentence: str, path: str = "", sent: str = "", parameter
 
 def _page(name: str, **context: Any) -> str:
     known = {
+        "numeral": f"[0-9{forms.BETWEEN_DIGITS}]",
+        "between": f"[{forms.BETWEEN_DIGITS}]",
         "max_n": layout.MAX_N,
         "max_sn": conf.max_sn(),
         "max_value_digits": query.MAX_VALUE_DIGITS,
