@@ -241,5 +241,5 @@ def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
 @public
 def look_up(request: HttpRequest) -> HttpResponseBase:
     """Redirect a form, into which people type numbers as they write them, to what it asks for."""
-    typed = asked(request, "n", "mod", "value", "contains")
+    typed = asked(request, "n", "mod", "value", "digits")
     return HttpResponseRedirect(forms.target(typed, conf.max_sn()), headers=UNCACHED)

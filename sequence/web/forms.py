@@ -89,8 +89,8 @@ def target(typed: Mapping[str, str], count: int) -> str:
 
     A term at random is one of the first so many.
     """
-    if "contains" in typed:
-        return f"/terms?contains={_contained(typed['contains'])}"
+    if "digits" in typed:
+        return f"/terms?contains={_contained(typed['digits'])}"
     if "value" in typed:
         return f"/terms?value={query.plain_digits('value', plain(typed['value']))}"
     if typed.get("n") == RANDOM:
@@ -107,5 +107,5 @@ def _contained(typed: str) -> str:
     digits = _NO_DIGITS.sub("", typed)
     if not MIN_FOUND_DIGITS <= len(digits) <= MAX_FOUND_DIGITS:
         allowed = f"a date, or anything else with {MIN_FOUND_DIGITS} to {MAX_FOUND_DIGITS} digits"
-        raise ParameterError("contains", typed, allowed)
+        raise ParameterError("digits", typed, allowed)
     return digits

@@ -170,15 +170,16 @@ def encode(decided: Answer, representation: Representation) -> Iterator[bytes]:
 
 
 def small(
-    request: HttpRequest, body: str, content_type: str, cache_control: str = IMMUTABLE
+    request: HttpRequest, body: str | bytes, content_type: str, cache_control: str = IMMUTABLE
 ) -> HttpResponseBase:
     """Return a response of a few bytes, with ETags and ranges; raises the errors of refusals.
 
-    If it is long enough it is offered in gzip too. Nothing in it is a secret, which its length
+    Text that is long enough is offered in gzip too. Nothing in it is a secret, which its length
     could tell (BREACH).
     """
-    content = body.encode() + b"\n"
-    about = Metadata(len(content), content_type, _etags(content), cache_control)
+    content = body.encode() + b"\n" if isinstance(body, str) else body
+    etags = _etags(content, is_text=isinstance(body, str))
+    about = Metadata(len(content), content_type, etags, cache_control)
     decided = decide(str(request.method), _headers(request), about)
     if decided.coding != IDENTITY:
         content = gzip.compress(content, GZIP_LEVEL, mtime=0)
@@ -192,11 +193,11 @@ def small(
     return response
 
 
-def _etags(content: bytes) -> dict[str, str]:
+def _etags(content: bytes, is_text: bool) -> dict[str, str]:
     """Return the ETag of each coding that the content is offered in, the preferred one first."""
     digest = hashlib.sha256(content).hexdigest()[:32]
     etags = {IDENTITY: strong_etag(digest)}
-    if len(content) >= MIN_BYTES and GZIP.name in conf.encodings():
+    if is_text and len(content) >= MIN_BYTES and GZIP.name in conf.encodings():
         # What zlib makes of the content depends on its version.
         etags = {GZIP.name: strong_etag(digest, GZIP.name, ZLIB_RUNTIME_VERSION)} | etags
     return etags

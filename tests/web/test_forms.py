@@ -84,8 +84,8 @@ def test_a_form_holds_what_it_sent_and_what_its_download_was_asked_by() -> None:
         ({"n": "10,946"}, "/terms/10946"),
         ({"n": "777", "mod": "10^9"}, "/terms/777?mod=1000000000"),
         ({"value": "6,765"}, "/terms?value=6765"),
-        ({"contains": "31.12.1990"}, "/terms?contains=31121990"),
-        ({"contains": "0007"}, "/terms?contains=0007"),
+        ({"digits": "31.12.1990"}, "/terms?contains=31121990"),
+        ({"digits": "0007"}, "/terms?contains=0007"),
     ],
 )
 def test_a_form_leads_to_the_address_of_its_answer(typed: dict[str, str], target: str) -> None:
@@ -99,8 +99,8 @@ def test_a_form_leads_to_the_address_of_its_answer(typed: dict[str, str], target
         {"n": "10^19"},
         {"n": "7", "mod": "0"},
         {"value": "1" * 8001},
-        {"contains": "123"},
-        {"contains": "1" * 41},
+        {"digits": "123"},
+        {"digits": "1" * 41},
     ],
 )
 def test_a_form_leads_nowhere_with_what_no_address_has(typed: dict[str, str]) -> None:

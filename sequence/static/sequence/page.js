@@ -7,6 +7,7 @@ const part = (id) => document.getElementById(id);
 
 /** Answer a form while it is filled in: with the part of its page that answers it. */
 function enableAnswering(form) {
+  const place = part(form.dataset.answers);
   let asking = new AbortController();
   form.addEventListener("input", answer);
   // After a reload or on the way back browsers fill in what was typed, and not what was answered.
@@ -16,27 +17,40 @@ function enableAnswering(form) {
     asking.abort();
     asking = new AbortController();
     const { signal } = asking;
+    const wrong = form.querySelector(":invalid");
+    if (wrong) {
+      place.replaceChildren(fault(`${wrong.title}, please.`));
+      return;
+    }
     const address = `${form.dataset.live}?${new URLSearchParams(new FormData(form))}`;
     try {
       await new Promise((done) => setTimeout(done, PAUSE_MS));
       if (signal.aborted) return;
       const response = await fetch(address, { headers: { Accept: "text/html" }, signal });
       const page = new DOMParser().parseFromString(await response.text(), "text/html");
-      const told = page.getElementById(form.dataset.answers);
-      part(form.dataset.answers).replaceChildren(...told.childNodes);
+      place.replaceChildren(...page.getElementById(place.id).childNodes);
+      place.querySelectorAll("[data-copies]").forEach(show);
       // Reloaded, copied or sent to a friend, the address shows the same.
       if (response.ok) history.replaceState(null, "", address);
     } catch {
-      if (!signal.aborted) part(form.dataset.answers).textContent = "There is no answer now.";
+      if (!signal.aborted) place.replaceChildren(fault("There is no answer now."));
     }
-    document.querySelectorAll("[data-copies]").forEach(show);
   }
 }
 
+function fault(sentence) {
+  const paragraph = document.createElement("p");
+  paragraph.className = "fault";
+  paragraph.textContent = sentence;
+  return paragraph;
+}
+
+/** Whether the fields of a form hold what they held when the page came. */
 function isAsTyped(form) {
-  return [...form.elements].every(
-    ({ value, defaultValue, options }) =>
-      options ? [...options].every((each) => each.selected === each.defaultSelected || !each.defaultSelected && !each.selected) : defaultValue === undefined || value === defaultValue,
+  const chosen = ({ options }) => [...options].find((each) => each.defaultSelected) ?? options[0];
+  return (
+    [...form.querySelectorAll("input")].every((each) => each.value === each.defaultValue) &&
+    [...form.querySelectorAll("select")].every((each) => each.value === chosen(each).value)
   );
 }
 
@@ -46,16 +60,26 @@ function show(element) {
 
 async function copy(button) {
   const name = button.textContent;
-  const source = part(button.dataset.copies);
+  const { textContent } = part(button.dataset.copies);
   try {
-    await navigator.clipboard.writeText(source.textContent);
+    await navigator.clipboard.writeText(textContent);
   } catch {
     // Only pages over https: or of this host have a clipboard; others have a selection.
-    getSelection().selectAllChildren(source);
-    document.execCommand("copy");
+    copySelected(textContent);
+    button.focus();
   }
   button.textContent = "Copied";
   setTimeout(() => (button.textContent = name), COPIED_MS);
+}
+
+function copySelected(text) {
+  const area = document.createElement("textarea");
+  area.className = "skip";
+  area.value = text;
+  document.body.append(area);
+  area.select();
+  document.execCommand("copy");
+  area.remove();
 }
 
 /** Follow the arrow keys to the terms before and after. */
