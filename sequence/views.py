@@ -17,7 +17,8 @@ from sequence.text.format import FORMATS, PLAIN
 from sequence.text.layout import MAX_N
 from sequence.text.representation import Representation
 from sequence.text.span import Span
-from sequence.web import metrics, pages, term_facts
+from sequence.web import cards, metrics, pages, term_facts
+from sequence.web.png import PNG
 from sequence.web.refusals import HTML, JSON, PAGE, refuse, refuse_for, uncached
 from sequence.web.responses import preferred, public, represent, small
 
@@ -26,6 +27,8 @@ OPENAPI = (Path(__file__).parent / "web" / "openapi.json").read_text()
 there may be no descriptor for a file when it is asked for."""
 REVALIDATE = "public, no-cache"
 """For what depends on the operator's settings."""
+A_DAY = "public, max-age=86400"
+"""For pictures, which can be drawn better."""
 ROBOTS = """\
 User-agent: *
 Disallow: /?sn=
@@ -216,3 +219,12 @@ def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
             "A proxy that ends TLS must be named in FORWARDED_ALLOW_IPS (docs/operations.md)."
         )
     return refuse(request, 403, sentence)
+
+
+@public
+def card(request: HttpRequest) -> HttpResponseBase:
+    """Return the picture of a term, or of the service, for those who preview a link."""
+    parameters = asked(request, "n")
+    if "n" not in parameters:
+        return small(request, cards.front(), PNG, A_DAY)
+    return small(request, cards.term(query.whole_number("n", parameters["n"], MAX_N)), PNG, A_DAY)

@@ -165,10 +165,10 @@ def encode(decided: Answer, representation: Representation) -> Iterator[bytes]:
 
 
 def small(
-    request: HttpRequest, body: str, content_type: str, cache_control: str = IMMUTABLE
+    request: HttpRequest, body: str | bytes, content_type: str, cache_control: str = IMMUTABLE
 ) -> HttpResponseBase:
     """Return a response of a few bytes, with an ETag and ranges; raises the errors of refusals."""
-    content = body.encode() + b"\n"
+    content = body.encode() + b"\n" if isinstance(body, str) else body
     etag = strong_etag(hashlib.sha256(content).hexdigest()[:32])
     about = Metadata(len(content), content_type, {IDENTITY: etag}, cache_control)
     decided = decide(str(request.method), _headers(request), about)
