@@ -17,7 +17,7 @@ from sequence.text.format import FORMATS, PLAIN
 from sequence.text.layout import MAX_N
 from sequence.text.representation import Representation
 from sequence.text.span import Span
-from sequence.web import cards, metrics, pages, term_facts
+from sequence.web import cards, metrics, pages, residues, term_facts
 from sequence.web.png import PNG
 from sequence.web.refusals import HTML, JSON, PAGE, refuse, refuse_for, uncached
 from sequence.web.responses import preferred, public, represent, small
@@ -116,8 +116,12 @@ def terms_of_value(request: HttpRequest) -> HttpResponseBase:
 @public
 def plots(request: HttpRequest) -> HttpResponseBase:
     """Return the page of the plots of the first terms and of the store."""
-    count = asked(request, "sn").get("sn", str(max(conf.max_sn(), 1)))
-    return page(request, pages.plots(query.whole_number("sn", count, MAX_N, least=1)))
+    parameters = asked(request, "sn", "mod")
+    count = parameters.get("sn", str(max(conf.max_sn(), 1)))
+    terms = query.whole_number("sn", count, MAX_N, least=1)
+    modulus = parameters.get("mod", str(residues.USUAL_MODULUS))
+    walked = query.whole_number("mod", modulus, residues.MAX_MODULUS, least=2)
+    return page(request, pages.plots(terms, walked))
 
 
 def page(request: HttpRequest, html: str, status: int = 200) -> HttpResponseBase:

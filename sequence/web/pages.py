@@ -14,10 +14,12 @@ from sequence.text.format import FORMATS
 from sequence.text.representation import Representation
 from sequence.text.span import Span
 from sequence.web import plots as plotted
-from sequence.web import term_facts
+from sequence.web import residues, term_facts
 
 TEMPLATES = Path(__file__).parent.parent / "templates"
 
+WALKS = (7, 10, 12, 47, 61, 89, 97, 144, 199, 233)
+"""Moduli whose walks differ."""
 FIRST_TERMS = 31
 """How many terms the front page shows."""
 EXAMPLE_SN = 1000
@@ -80,8 +82,8 @@ def value(digits: str, found: list[int]) -> str:
     return _page("value", digits=_shown(digits), found=found, before=before)
 
 
-def plots(count: int) -> str:
-    """Return the page of the plots of so many terms."""
+def plots(count: int, modulus: int) -> str:
+    """Return the page of the plots of so many terms, and of their residues."""
     return _page(
         "plots",
         count=count,
@@ -89,6 +91,12 @@ def plots(count: int) -> str:
         text_bytes=plotted.text_bytes(count),
         leading=plotted.leading(count),
         coverage=plotted.coverage(inventory.take()),
+        walk=residues.walk(modulus),
+        carpets=residues.carpets(),
+        others=WALKS,
+        usual=max(conf.max_sn(), 1),
+        max_modulus=residues.MAX_MODULUS,
+        usual_modulus=residues.USUAL_MODULUS,
     )
 
 
