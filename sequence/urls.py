@@ -9,6 +9,7 @@ urlpatterns = [
     path("terms", views.terms_of_value),
     path("terms/<str:n>", views.term),
     path("plots", views.plots),
+    path("card.png", views.card),
     path("openapi.json", views.description),
     path("metrics", views.metrics_page),
     path("livez", views.livez),

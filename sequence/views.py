@@ -17,7 +17,8 @@ from sequence.text.format import FORMATS, PLAIN
 from sequence.text.layout import MAX_N
 from sequence.text.representation import Representation
 from sequence.text.span import Span
-from sequence.web import forms, metrics, pages, term_facts
+from sequence.web import cards, forms, metrics, pages, residues, term_facts
+from sequence.web.png import PNG
 from sequence.web.refusals import HTML, JSON, PAGE, refuse, refuse_for, uncached
 from sequence.web.responses import preferred, public, represent, small
 
@@ -27,6 +28,8 @@ there may be no descriptor for a file when it is asked for."""
 UNCACHED = {"Cache-Control": "no-store"}
 REVALIDATE = "public, no-cache"
 """For what depends on the operator's settings."""
+A_DAY = "public, max-age=86400"
+"""For pictures, which can be drawn better."""
 ROBOTS = """\
 User-agent: *
 Disallow: /?sn=
@@ -133,8 +136,12 @@ def terms_of_value(request: HttpRequest) -> HttpResponseBase:
 @public
 def plots(request: HttpRequest) -> HttpResponseBase:
     """Return the page of the plots of the first terms and of the store."""
-    count = asked(request, "sn").get("sn", str(max(conf.max_sn(), 1)))
-    return page(request, pages.plots(query.whole_number("sn", count, MAX_N, least=1)))
+    parameters = asked(request, "sn", "mod")
+    count = parameters.get("sn", str(max(conf.max_sn(), 1)))
+    terms = query.whole_number("sn", count, MAX_N, least=1)
+    modulus = parameters.get("mod", str(residues.USUAL_MODULUS))
+    walked = query.whole_number("mod", modulus, residues.MAX_MODULUS, least=2)
+    return page(request, pages.plots(terms, walked))
 
 
 def page(request: HttpRequest, html: str, status: int = 200) -> HttpResponseBase:
@@ -243,3 +250,12 @@ def look_up(request: HttpRequest) -> HttpResponseBase:
     """Redirect a form, into which people type numbers as they write them, to what it asks for."""
     typed = asked(request, "n", "mod", "value", "digits")
     return HttpResponseRedirect(forms.target(typed, conf.max_sn()), headers=UNCACHED)
+
+
+@public
+def card(request: HttpRequest) -> HttpResponseBase:
+    """Return the picture of a term, or of the service, for those who preview a link."""
+    parameters = asked(request, "n")
+    if "n" not in parameters:
+        return small(request, cards.front(), PNG, A_DAY)
+    return small(request, cards.term(query.whole_number("n", parameters["n"], MAX_N)), PNG, A_DAY)

@@ -77,5 +77,10 @@ def _terms() -> Iterator[int]:
 
 
 def _edge(n: int) -> float:
-    """Return how far log10 F(n) + 1 digits reach: less than one digit beyond those of F(n)."""
-    return round((n * _LOG10_PHI - _LOG10_SQRT5 + 1) * DIGIT_WIDTH, 1)
+    """Return how far the digits would reach without rounding."""
+    return round(real_digits(n) * DIGIT_WIDTH, 1)
+
+
+def real_digits(n: int) -> float:
+    """Return log10 φ^n/√5 + 1, which is F(n)'s digits and less than one more, for n > 1."""
+    return n * _LOG10_PHI - _LOG10_SQRT5 + 1

@@ -16,11 +16,13 @@ from sequence.text.divisibility import MAX_FACTORED
 from sequence.text.format import FORMATS
 from sequence.text.representation import Representation
 from sequence.text.span import Span
-from sequence.web import amounts, drawing, forms, term_facts
+from sequence.web import amounts, drawing, forms, residues, term_facts
 from sequence.web import plots as plotted
 
 TEMPLATES = Path(__file__).parent.parent / "templates"
 
+WALKS = (7, 10, 12, 47, 61, 89, 97, 144, 199, 233)
+"""Moduli whose walks differ."""
 FIRST_TERMS = 31
 """How many terms the front page shows."""
 EXAMPLE_SN = 1000
@@ -217,8 +219,8 @@ def _sum(digits: str) -> dict[str, Any]:
     return {"summands": summands[:MAX_SHOWN_TERMS], "more_summands": max(more, 0)}
 
 
-def plots(count: int) -> str:
-    """Return the page of the plots of so many terms."""
+def plots(count: int, modulus: int) -> str:
+    """Return the page of the plots of so many terms, and of their residues."""
     return _page(
         "plots",
         count=count,
@@ -226,6 +228,12 @@ def plots(count: int) -> str:
         text_bytes=plotted.text_bytes(count),
         leading=plotted.leading(count),
         coverage=plotted.coverage(inventory.take()),
+        walk=residues.walk(modulus),
+        carpets=residues.carpets(),
+        others=WALKS,
+        usual=max(conf.max_sn(), 1),
+        max_modulus=residues.MAX_MODULUS,
+        usual_modulus=residues.USUAL_MODULUS,
     )
 
 

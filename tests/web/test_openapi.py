@@ -14,7 +14,7 @@ from sequence.protocol.query import MAX_MODULUS, MAX_VALUE_DIGITS
 from sequence.text.format import FORMATS
 from sequence.text.layout import MAX_N
 from sequence.views import OPENAPI
-from sequence.web import term_facts
+from sequence.web import residues, term_facts
 from tests.support.processes import ROOT
 from tests.support.servers import Server
 
@@ -70,7 +70,13 @@ def test_the_description_has_the_maximum_that_the_settings_decide(shared_server:
 
 
 COMPONENTS = json.loads(OPENAPI)["components"]
-LIMITS = {"n": MAX_N, "terms": MAX_N, "mod": MAX_MODULUS}
+LIMITS = {
+    "n": MAX_N,
+    "terms": MAX_N,
+    "pictured": MAX_N,
+    "mod": MAX_MODULUS,
+    "walked": residues.MAX_MODULUS,
+}
 
 
 @pytest.mark.parametrize("parameter", LIMITS)

@@ -266,13 +266,14 @@ def test_what_the_field_says_last_is_about_what_was_typed_last(visit: Visit) -> 
 def test_a_line_that_is_copied_makes_the_download(visit: Visit, line: str, tmp_path: Path) -> None:
     page = visit.to("/")
     ask(page, 2000, 5, "bfile")
-    expect(page.locator("#size")).not_to_have_text(f"{len(oracle.text(0, 1000)):,} bytes, exactly.")
+    target = "/?sn=2000&start=5&format=bfile"
+    expect(page.locator("#address")).to_have_text(visit.root + target)
     page.click(f"[data-copies={line[1:]}]")
     expect(page.locator(f"[data-copies={line[1:]}]")).to_have_text("Copied")
     copied = page.evaluate("navigator.clipboard.readText()")
     assert copied == page.inner_text(line)
     subprocess.run(["/bin/sh", "-c", copied], cwd=tmp_path, capture_output=True, check=True)
-    _, _, body = visit.server.get("/?sn=2000&start=5&format=bfile")
+    _, _, body = visit.server.get(target)
     assert (tmp_path / "fibonacci-2000-from-5.bfile.txt").read_bytes() == body
 
 
@@ -632,10 +633,38 @@ def test_the_plots_have_their_data(visit: Visit) -> None:
 
 def test_every_plot_says_in_words_what_it_shows(visit: Visit) -> None:
     page = visit.to("/plots")
-    for plot in page.get_by_role("img").all():
-        assert len(plot.locator("title").inner_html()) > 30
-    assert page.get_by_role("img", name="A straight line").count() == 1
-    assert page.get_by_role("img", name="A parabola").count() == 1
+    for plot in page.locator("figure > svg").all():
+        assert len(plot.locator("title").first.inner_html()) > 30
+    assert page.get_by_role("group", name="A straight line").count() == 1
+    assert page.get_by_role("group", name="A parabola").count() == 1
+
+
+def test_a_plot_tells_its_values_to_the_pointer_and_to_the_keyboard(visit: Visit) -> None:
+    page = visit.to("/plots?sn=3000")
+    told = page.locator("figure").first.locator(".reading", has_text="F(1,500): 313 digits")
+    words = told.locator("text")
+    expect(words).not_to_be_visible()
+    told.locator(".area").hover()
+    expect(words).to_be_visible()
+    page.mouse.move(0, 0)
+    expect(words).not_to_be_visible()
+    told.focus()
+    expect(words).to_be_visible()
+    page.keyboard.press("Tab")
+    expect(words).not_to_be_visible()
+    expect(page.get_by_role("img", name="F(1,650): 345 digits").locator("text")).to_be_visible()
+
+
+def test_the_walk_is_of_the_modulus_that_was_asked_for(visit: Visit) -> None:
+    page = visit.to("/plots?sn=20")
+    page.fill("#mod", "10")
+    page.click("text=Draw")
+    assert page.input_value("#count") == "20"
+    walk = page.locator(".walk polyline").get_attribute("points") or ""
+    assert len(walk.split()) == 61
+    page.fill("#count", "30")
+    page.click("text=Plot >> nth=-1")
+    assert page.input_value("#mod") == "10"
 
 
 @each_page
