@@ -1,6 +1,7 @@
 """The pages in a real browser: what they show, build and fetch, for whom, and at what weight."""
 
 import contextlib
+import gzip
 import re
 import subprocess
 from collections.abc import Callable, Iterator
@@ -353,6 +354,28 @@ def test_numbers_are_looked_up_and_plotted_without_javascript(visit: Visit) -> N
     assert page.locator("figure svg").count() >= 4
 
 
+@pytest.mark.parametrize("target", ["/", "/terms/777", "/terms/10?format=json", "/openapi.json"])
+def test_pages_and_json_are_sent_in_gzip_to_those_who_accept_it(
+    server: Server, target: str
+) -> None:
+    asks = {"Accept": "text/html"}
+    _, plain, whole = server.get(target, Accept_Encoding="identity", **asks)
+    status, coded, packed = server.get(target, Accept_Encoding="gzip", **asks)
+    if len(whole) < 1024:
+        assert "Content-Encoding" not in coded
+        return
+    assert (status, coded["Content-Encoding"]) == (200, "gzip")
+    assert coded["Content-Length"] == str(len(packed))
+    assert len(packed) < len(whole) / 2
+    assert gzip.decompress(packed) == whole
+    # RFC 9110, section 8.8.3.3.
+    assert coded["ETag"] != plain["ETag"]
+    again, *_ = server.get(target, Accept_Encoding="gzip", If_None_Match=coded["ETag"], **asks)
+    assert again == 304
+    _, part, body = server.get(target, Accept_Encoding="gzip", Range="bytes=5-9", **asks)
+    assert ("Content-Encoding" in part, body) == (False, whole[5:10])
+
+
 @pytest.mark.parametrize("typed", ["31.12.1990", "1990-12-31", "12/31/1990", "31 12 1990"])
 def test_a_birthday_is_looked_for_by_its_digits(server: Server, typed: str) -> None:
     status, headers, _ = server.get(f"/look-up?digits={quote(typed)}")
@@ -400,6 +423,9 @@ def test_a_page_has_its_address_and_a_description_for_those_who_link_to_it(
     assert page.get_attribute("meta[property='og:url']", "content") == visit.root + target
     for name in ("[name=description]", "[property='og:title']", "[property='og:description']"):
         assert len(page.get_attribute(f"meta{name}", "content") or "") > 20
+    picture = str(page.get_attribute("meta[property='og:image']", "content"))
+    status, headers, _ = visit.server.get(picture.removeprefix(visit.root))
+    assert (status, headers["Content-Type"]) == (200, "image/png")
     icon = str(page.get_attribute("link[rel=apple-touch-icon]", "href"))
     _, headers, body = visit.server.get(icon)
     assert (headers["Content-Type"], body[:4]) == ("image/png", b"\x89PNG")
