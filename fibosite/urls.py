@@ -19,6 +19,8 @@ def favicon(_: HttpRequest) -> HttpResponseBase:
 
 urlpatterns = [
     *urls.urlpatterns,
+    # For browsers and crawlers, and not described for programs.
+    path("look-up", views.look_up),
     path("robots.txt", views.robots),
     path("favicon.ico", favicon),
     path("admin/login/", log_in),

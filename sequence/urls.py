@@ -12,6 +12,7 @@ urlpatterns = [
     path("docs/", views.documentation),
     path("docs/<str:name>", views.documentation),
     path("about", views.about),
+    path("card.png", views.card),
     path("openapi.json", views.description),
     path("metrics", views.metrics_page),
     path("livez", views.livez),

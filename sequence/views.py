@@ -8,7 +8,13 @@ from pathlib import Path
 from typing import Any
 
 from django.db import DatabaseError
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
+from django.http import (
+    Http404,
+    HttpRequest,
+    HttpResponse,
+    HttpResponseBase,
+    HttpResponseRedirect,
+)
 from django.utils.cache import patch_vary_headers
 
 from sequence import conf
@@ -20,45 +26,68 @@ from sequence.text.format import PLAIN
 from sequence.text.layout import MAX_N
 from sequence.text.residues import Residues
 from sequence.text.term import LONG, Numeral
-from sequence.web import bulkhead, guides, metrics, pages, term_facts
+from sequence.web import bulkhead, cards, forms, guides, metrics, pages, residues, term_facts
+from sequence.web.png import PNG
 from sequence.web.refusals import HTML, JSON, PAGE, TEXT, refuse, refuse_for, uncached
 from sequence.web.responses import preferred, public, represent, small
 
 OPENAPI = (Path(__file__).parent / "web" / "openapi.json").read_text()
 """The service in the terms of OpenAPI 3.1 (https://spec.openapis.org/oas/v3.1.1). Read here, as
 there may be no descriptor for a file when it is asked for."""
+UNCACHED = {"Cache-Control": "no-store"}
 REVALIDATE = "public, no-cache"
 """For what depends on the operator's settings."""
 SHORT_DIGITS = 1000
 """So many first or last digits take some 5 ms at n = 10^18; ten times as many take 0.2 s."""
 HAS_LEFT = "fibo.has_left"
 """Where the server puts a function that says whether the client has closed its connection."""
+A_DAY = "public, max-age=86400"
+"""For pictures, which can be drawn better."""
 ROBOTS = """\
 User-agent: *
 Disallow: /?sn=
+Disallow: /?n=
+Disallow: /?ask=
 Disallow: /terms
+Disallow: /look-up
 Disallow: /plots?sn=
 Disallow: /admin/
 Disallow: /metrics
+
+User-agent: Twitterbot
+User-agent: facebookexternalhit
+User-agent: LinkedInBot
+User-agent: Slackbot-LinkExpanding
+User-agent: Discordbot
+User-agent: TelegramBot
+User-agent: WhatsApp
+Disallow: /?sn=
+Disallow: /admin/
+Disallow: /metrics
 """
-"""What crawlers may not ask for (RFC 9309): pages link to one another through 10^18 terms."""
+"""What crawlers may not ask for (RFC 9309): pages link to one another through 10^18 terms. Some
+only preview a link for the people who are sent it, and follow no others."""
+
+
+def _query(request: HttpRequest) -> str:
+    return str(request.META.get("QUERY_STRING", ""))
 
 
 def asked(request: HttpRequest, *known: str) -> dict[str, str]:
     """Return the parameters of the request's query."""
-    return query.parse(request.META.get("QUERY_STRING", ""), known)
+    return query.parse(_query(request), known)
 
 
 def root(request: HttpRequest) -> HttpResponseBase:
-    """Return the text that a query asks for; without one, the front page."""
-    return text(request) if request.META.get("QUERY_STRING") else front(request)
+    """Return the text that a query asks for; without one, or for a form's, the front page."""
+    return front(request) if forms.is_for_pages(_query(request)) else text(request)
 
 
 @public
 def front(request: HttpRequest) -> HttpResponseBase:
     """Return the front page, or for those who do not prefer HTML a line that says what to ask."""
     if preferred(request, {}) == HTML:
-        return page(request, pages.front(request.build_absolute_uri("/")))
+        return page(request, pages.front(request.build_absolute_uri("/"), _query(request)))
     return refuse(request, 400, usage(request), parameter="sn", maximum=conf.max_sn())
 
 
@@ -90,7 +119,8 @@ def term(request: HttpRequest, n: str) -> HttpResponseBase:
         if about.is_partial:
             return _ends(request, about, kind)
         if kind == HTML and about.radix == 10:
-            return page(request, pages.term(about.n, about.modulus))
+            root = request.build_absolute_uri("/")
+            return page(request, pages.term(about.n, about.modulus, root))
         if kind == JSON:
             found = (
                 term_facts.of(about.n, about.modulus)
@@ -144,7 +174,8 @@ def _first_place(request: HttpRequest, digits: str, kind: str) -> HttpResponseBa
     with bulkhead.entered():
         place = search.first_place(digits, conf.max_sn(), has_left)
     if kind == HTML:
-        return page(request, pages.contains(digits, place), 200 if place else 404)
+        root = request.build_absolute_uri("/")
+        return page(request, pages.contains(digits, place, root), 200 if place else 404)
     if not place:
         raise NotContained(digits, conf.max_sn())
     found = {"contains": digits, **place._asdict()}
@@ -167,8 +198,12 @@ def _terms_of_value(request: HttpRequest, value: str, kind: str) -> HttpResponse
 @public
 def plots(request: HttpRequest) -> HttpResponseBase:
     """Return the page of the plots of the first terms and of the store."""
-    count = asked(request, "sn").get("sn", str(max(conf.max_sn(), 1)))
-    return page(request, pages.plots(query.whole_number("sn", count, MAX_N, least=1)))
+    parameters = asked(request, "sn", "mod")
+    count = parameters.get("sn", str(max(conf.max_sn(), 1)))
+    terms = query.whole_number("sn", count, MAX_N, least=1)
+    modulus = parameters.get("mod", str(residues.USUAL_MODULUS))
+    walked = query.whole_number("mod", modulus, residues.MAX_MODULUS, least=2)
+    return page(request, pages.plots(terms, walked))
 
 
 def page(request: HttpRequest, html: str, status: int = 200) -> HttpResponseBase:
@@ -297,3 +332,19 @@ def documentation(request: HttpRequest, name: str = "") -> HttpResponseBase:
 def about(request: HttpRequest) -> HttpResponseBase:
     """Return the page about the sequence and the service."""
     return page(request, pages.about())
+
+
+@public
+def look_up(request: HttpRequest) -> HttpResponseBase:
+    """Redirect a form, into which people type numbers as they write them, to what it asks for."""
+    typed = asked(request, "n", "mod", "value", "digits")
+    return HttpResponseRedirect(forms.target(typed, conf.max_sn()), headers=UNCACHED)
+
+
+@public
+def card(request: HttpRequest) -> HttpResponseBase:
+    """Return the picture of a term, or of the service, for those who preview a link."""
+    parameters = asked(request, "n")
+    if "n" not in parameters:
+        return small(request, cards.front(), PNG, A_DAY)
+    return small(request, cards.term(query.whole_number("n", parameters["n"], MAX_N)), PNG, A_DAY)

@@ -1,30 +1,64 @@
 """The HTML pages: what each of them shows."""
 
+from collections.abc import Mapping
+from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.template.loader import get_template, render_to_string
 
 from sequence import __version__, conf
+from sequence.protocol import query
 from sequence.protocol.answer import MAX_INLINE_BYTES
-from sequence.protocol.query import MAX_VALUE_DIGITS
 from sequence.segments import inventory
-from sequence.text import facts, layout
+from sequence.text import digests, divisibility, doubling, facts, golden, layout, zeckendorf
+from sequence.text.divisibility import MAX_FACTORED
 from sequence.text.format import FORMATS
-from sequence.text.representation import Representation
-from sequence.text.search import MAX_DIGITS, MIN_DIGITS, Place
+from sequence.text.representation import AnyRepresentation, Representation
+from sequence.text.search import Place
 from sequence.text.span import Span
-from sequence.web import check_values, guides, reference, term_facts
+from sequence.web import (
+    amounts,
+    check_values,
+    drawing,
+    forms,
+    guides,
+    reference,
+    residues,
+    term_facts,
+)
 from sequence.web import plots as plotted
 
 TEMPLATES = Path(__file__).parent.parent / "templates"
 
+WALKS = (7, 10, 12, 47, 61, 89, 97, 144, 199, 233)
+"""Moduli whose walks differ."""
 FIRST_TERMS = 31
 """How many terms the front page shows."""
 EXAMPLE_SN = 1000
-"""How many terms its form asks for by default."""
+EXAMPLE_N = 1_000_000
+"""What its forms ask for by default."""
+FIELDS = ("n", "sn", "start", "format")
+"""The parameters that its forms have a field for."""
+SCREENFUL_BYTES = 1200
+"""How much of the beginning of a window it shows."""
+MAX_SHOWN_TERMS = 24
+"""Of the divisors of a term, and of the summands of a number."""
+POINT = 2
+"""How many characters stand before the decimal places of a ratio."""
+EASY_DIGITS = 100_000
+"""The beginning of a window of longer terms takes too long to be shown with each key."""
+
+ZSTD_SHARE, GZIP_SHARE = 0.427, 0.437
+"""What the codings leave of digits (docs/performance.md)."""
+
+LIVE_DIGITS = 20
+"""How many digits of either end the answer of its field has."""
 
 GROUP_DIGITS = 10
+LINE_DIGITS = 100
+SCALES = ((20, "huge"), (200, "large"))
+"""The classes of digits that are so few that they can be shown large."""
 MAX_SHOWN_DIGITS = 25_000
 """Of longer terms half as many are shown from each end."""
 SHORT_DIGITS = 24
@@ -45,41 +79,144 @@ def load() -> None:
     documentation()
 
 
-def front(root: str) -> str:
-    """Return the front page of the service that has this address."""
-    sn = min(EXAMPLE_SN, conf.max_sn())
+def front(root: str, asked: str = "") -> str:
+    """Return the front page of the service that has this address, its forms filled by a query.
+
+    Raises ParameterError for what cannot be answered.
+    """
     return _page(
         "front",
+        root=root,
+        canonical=root,
+        picture=f"{root}card.png",
+        all_size=amounts.size(layout.offset(conf.max_sn())),
         terms=[(n, facts.first_digits(n)) for n in range(min(FIRST_TERMS, conf.max_sn()))],
-        formats=list(FORMATS),
-        max_sn=conf.max_sn(),
-        example=Representation(FORMATS["text"], Span(0, sn)),
-        address=f"{root}?sn={sn}",
-        max_inline_bytes=MAX_INLINE_BYTES,
+        triangle=drawing.triangle(),
+        small_triangle=drawing.triangle(18, 24),
+        **_number(asked),
+        **_window(root, asked),
     )
 
 
-def term(n: int, modulus: int | None) -> str:
+def _number(asked: str) -> dict[str, Any]:
+    """Return what the field of the front page holds, and the answer to it."""
+    typed = forms.number(asked, EXAMPLE_N)
+    n = query.whole_number("n", forms.plain(typed), layout.MAX_N)
+    length, text_bytes = layout.digit_count(n), layout.offset(n + 1)
+    return {
+        "typed": typed,
+        "n": n,
+        "digit_count": length,
+        "ends": _ends(n),
+        "text_size": amounts.size(text_bytes),
+        "transfer": amounts.transfer(text_bytes),
+        "paper": amounts.paper(length),
+    }
+
+
+def _ends(n: int) -> list[str]:
+    """Return the digits of F(n) in a line, or in one from each end."""
+    if layout.digit_count(n) <= 2 * LIVE_DIGITS:
+        return [facts.first_digits(n, 2 * LIVE_DIGITS)]
+    return [facts.first_digits(n, LIVE_DIGITS), facts.last_digits(n, LIVE_DIGITS)]
+
+
+def _window(root: str, asked: str) -> dict[str, Any]:
+    """Return what the form for windows holds, and what the answer to it costs."""
+    form = forms.window(asked, min(EXAMPLE_SN, conf.max_sn()))
+    found = query.representation(form.query, conf.max_sn(), conf.max_term())
+    length = found.length or 0
+    return {
+        "form": form,
+        "found": found,
+        "address": f"{root}?{form.query}",
+        "size": amounts.size(length),
+        "transfer_size": amounts.transfer(length),
+        "zstd_size": amounts.size(round(ZSTD_SHARE * length)),
+        "gzip_size": amounts.size(round(GZIP_SHARE * length)),
+        "is_long": length > MAX_INLINE_BYTES,
+        "beginning": _beginning(found),
+    }
+
+
+def _beginning(found: AnyRepresentation) -> str:
+    """Return the first bytes. Nothing is stored for them, and no compiler loaded for digits."""
+    if not isinstance(found, Representation):
+        first = Span(0, min(found.length or 0, SCREENFUL_BYTES))
+        return b"".join(found.chunks(first)).decode()
+    if layout.digit_count(found.terms.start) > EASY_DIGITS:
+        return ""
+    shown = bytearray(found.header)
+    before, value = (Decimal(digits.decode()) for digits in doubling.pair(found.terms.start))
+    for n in range(found.terms.start, found.terms.stop):
+        shown += found.format.lead(n) + str(before).encode() + found.format.after
+        if len(shown) >= SCREENFUL_BYTES:
+            break
+        before, value = value, doubling.EXACT.add(before, value)
+    return shown[:SCREENFUL_BYTES].decode()
+
+
+def term(n: int, modulus: int | None, root: str = "/") -> str:
     """Return the page of one term, with its digits if a client may ask for those."""
     known = term_facts.of(n, modulus)
     segment = conf.layout().segment_of(n)
     first = conf.layout().terms(segment).start
+    canonical = f"{root}terms/{n}"
     return _page(
         "term",
+        root=root,
+        canonical=canonical,
+        picture=f"{root}card.png?n={n}",
         known=known,
-        digits=_shown(term_facts.digits(n)) if n <= conf.max_term() else None,
+        short=_abbreviated(n),
+        paper=amounts.paper(layout.digit_count(n)),
+        text_size=amounts.size(layout.offset(n + 1)),
+        bibtex=_bibtex(known, canonical),
         identity=[(name, _abbreviated(n - back)) for name, back in IDENTITY if n > 1],
         position=layout.offset(n) - layout.offset(first),
         stored=n < conf.max_sn() and inventory.is_stored(segment),
         file_name=layout.segment_name(segment),
-        max_sn=conf.max_sn(),
-        max_term=conf.max_term(),
+        **_mathematics(n),
+        period=divisibility.pisano_period(modulus) if modulus and modulus <= MAX_FACTORED else None,
+        **_digits(term_facts.digits(n) if n <= conf.max_term() else ""),
     )
 
 
-def contains(digits: str, place: Place | None) -> str:
+def _mathematics(n: int) -> dict[str, Any]:
+    """Return what number theory says of a term by its index alone; nothing of F(0)."""
+    if not n:
+        return {}
+    ratio = golden.ratio(n)
+    agreed = min(ratio.agreed, len(ratio.digits) - POINT)
+    count = divisibility.divisor_count(n)
+    return {
+        "ratio": (ratio.digits[: POINT + agreed], ratio.digits[POINT + agreed :]),
+        "agreed": ratio.agreed,
+        "is_counted": ratio.is_counted,
+        "divisors": divisibility.divisors(n, MAX_SHOWN_TERMS),
+        "more_divisors": max(count - MAX_SHOWN_TERMS, 0),
+        "is_prime": divisibility.is_prime(n),
+    }
+
+
+def _bibtex(known: Mapping[str, object], canonical: str) -> str:
+    """Return the entry by which LaTeX cites a term."""
+    digest = f", SHA-256 {known['sha256']}" if known["sha256"] else ""
+    return "\n".join(
+        (
+            f"@misc{{fibonacci{known['n']},",
+            f"  title = {{The {{Fibonacci}} number $F({known['n']})$}},",
+            f"  howpublished = {{\\url{{{canonical}}}}},",
+            f"  note = {{{known['digit_count']} decimal digits{digest}}}",
+            "}",
+        )
+    )
+
+
+def contains(digits: str, place: Place | None, root: str) -> str:
     """Return the page of the first term that contains the digits, or of there being none."""
-    context = {"digits": digits, "place": place, "max_sn": conf.max_sn()}
+    context: dict[str, Any] = {"digits": digits, "place": place, "looked_up": {"digits": digits}}
+    context |= {"root": root, "canonical": f"{root}terms?contains={digits}"}
     if place:
         shown_to = place.position + len(digits) + len(place.after)
         context["has_more"] = shown_to < layout.digit_count(place.n)
@@ -89,11 +226,25 @@ def contains(digits: str, place: Place | None) -> str:
 def value(digits: str, found: list[int]) -> str:
     """Return the page of the terms that have these digits, or of the two that they lie between."""
     before = None if found else facts.last_below(digits)
-    return _page("value", digits=_shown(digits), found=found, before=before)
+    return _page(
+        "value",
+        found=found,
+        before=before,
+        looked_up={"value": digits},
+        **(_sum(digits) if before else {}),
+        **_digits(digits),
+    )
 
 
-def plots(count: int) -> str:
-    """Return the page of the plots of so many terms."""
+def _sum(digits: str) -> dict[str, Any]:
+    """Return the terms that a number is the sum of."""
+    summands = zeckendorf.indices(digits)
+    more = len(summands) - MAX_SHOWN_TERMS
+    return {"summands": summands[:MAX_SHOWN_TERMS], "more_summands": max(more, 0)}
+
+
+def plots(count: int, modulus: int) -> str:
+    """Return the page of the plots of so many terms, and of their residues."""
     return _page(
         "plots",
         count=count,
@@ -101,32 +252,75 @@ def plots(count: int) -> str:
         text_bytes=plotted.text_bytes(count),
         leading=plotted.leading(count),
         coverage=plotted.coverage(inventory.take()),
+        walk=residues.walk(modulus),
+        carpets=residues.carpets(),
+        others=WALKS,
+        usual=max(conf.max_sn(), 1),
+        max_modulus=residues.MAX_MODULUS,
+        usual_modulus=residues.USUAL_MODULUS,
     )
 
 
-def refusal(title: str, sentence: str) -> str:
-    """Return the page of an error."""
-    return _page("refusal", title=title, sentence=sentence)
+def refusal(title: str, sentence: str, path: str = "", sent: str = "", parameter: str = "") -> str:
+    """Return the page of an error, with the form that sent the query, as it was filled in."""
+    is_number = path == "/" and parameter == "n"
+    is_window = path == "/" and not is_number
+    typed = forms.fields(sent)
+    return _page(
+        "refusal",
+        title=title,
+        sentence=sentence,
+        fault={parameter: sentence},
+        at_field=path == "/" and parameter in FIELDS,
+        looked_up=typed,
+        typed=typed.get("n", ""),
+        is_front=is_number,
+        form=forms.window(sent, EXAMPLE_SN) if is_window else None,
+    )
 
 
 def _page(template: str, **context: Any) -> str:
-    limits = {
+    known = {
+        "numeral": f"[0-9{forms.BETWEEN_DIGITS}]",
+        "between": f"[{forms.BETWEEN_DIGITS}]",
         "max_n": layout.MAX_N,
-        "max_value_digits": MAX_VALUE_DIGITS,
-        "min_find_digits": MIN_DIGITS,
-        "max_find_digits": MAX_DIGITS,
+        "max_sn": conf.max_sn(),
+        "max_term": conf.max_term(),
+        "max_value_digits": query.MAX_VALUE_DIGITS,
+        "max_inline_bytes": MAX_INLINE_BYTES,
+        "formats": [*FORMATS, digests.NAME],
     }
-    return render_to_string(f"sequence/{template}.html", context | limits).strip()
+    return render_to_string(f"sequence/{template}.html", known | context).strip()
 
 
-def _shown(digits: str) -> list[list[str]]:
-    """Return the digits in groups: all in one part, or those from each end in two."""
+class Line(NamedTuple):
+    """A hundred digits in groups of ten, from the digit at this place on, the first being 1."""
+
+    at: int
+    groups: list[str]
+
+
+def _digits(digits: str) -> dict[str, Any]:
+    """Return the digits in lines: all in one part, or those from each end in two."""
     half = MAX_SHOWN_DIGITS // 2
-    parts = [digits] if len(digits) <= MAX_SHOWN_DIGITS else [digits[:half], digits[-half:]]
+    spans = [Span(0, len(digits))]
+    if len(digits) > MAX_SHOWN_DIGITS:
+        # A line begins at the same place in either part.
+        last = -(-(len(digits) - half) // LINE_DIGITS) * LINE_DIGITS
+        spans = [Span(0, half), Span(last, len(digits))]
+    scale = next((name for most, name in SCALES if len(digits) <= most), "")
+    return {"digits": [_lines(digits, span) for span in spans] if digits else [], "scale": scale}
+
+
+def _lines(digits: str, span: Span) -> list[Line]:
     return [
-        [part[start : start + GROUP_DIGITS] for start in range(0, len(part), GROUP_DIGITS)]
-        for part in parts
+        Line(start + 1, _groups(digits[start : min(start + LINE_DIGITS, span.stop)]))
+        for start in range(span.start, span.stop, LINE_DIGITS)
     ]
+
+
+def _groups(line: str) -> list[str]:
+    return [line[start : start + GROUP_DIGITS] for start in range(0, len(line), GROUP_DIGITS)]
 
 
 def _abbreviated(n: int) -> str:
@@ -176,8 +370,6 @@ def about() -> str:
         "about",
         version=__version__,
         encodings=conf.encodings(),
-        max_term=conf.max_term(),
-        max_sn=conf.max_sn(),
         max_bytes=layout.offset(conf.max_sn()),
         max_inline_bytes=MAX_INLINE_BYTES,
     )

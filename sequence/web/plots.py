@@ -20,8 +20,12 @@ Point = tuple[float, float]
 """To the right and up."""
 
 POINTS = 100
-"""Of a line: more would coincide."""
+"""Of a line: more would coincide. If there are no more terms, their steps are drawn."""
+READINGS = 20
+"""How many places of a line tell their value: the keyboard reaches each of them."""
 ROW_HEIGHT, STRIP_HEIGHT = 24, 18
+MAX_RUNS = 12
+"""Of stored segments, that are named one by one."""
 MIN_WIDTH = 2
 """Narrower segments are drawn as one with those after them."""
 
@@ -47,6 +51,21 @@ class Bar(NamedTuple):
         return self.y + self.height
 
 
+class Reading(NamedTuple):
+    """A value that is shown when the pointer is over its area, or when it has the focus."""
+
+    area: Bar
+    x: float
+    y: float
+    label: str
+    has_dot: bool = True
+
+    @property
+    def anchor(self) -> str:
+        """Return on which side of the point the label has room."""
+        return "start" if self.x < WIDTH / 3 else "end" if self.x > 2 * WIDTH / 3 else "middle"
+
+
 @dataclass(frozen=True)
 class Plot:
     """What is drawn, and the same figures as a table."""
@@ -63,6 +82,11 @@ class Plot:
     line: tuple[Point, ...] = ()
     points: tuple[Point, ...] = ()
     bars: tuple[Bar, ...] = ()
+    frames: tuple[Bar, ...] = ()
+    """What bars fill, if all of it is."""
+    marks: tuple[tuple[float, float, str], ...] = ()
+    """Words at a point: what a bar or the end of a line means."""
+    readings: tuple[Reading, ...] = ()
     height: int = HEIGHT
     width: int = WIDTH
 
@@ -114,6 +138,7 @@ def digits(count: int) -> Plot:
         ("n", "digits of F(n)"),
         count,
         layout.digit_count,
+        "F({}): {} digits",
     )
 
 
@@ -126,6 +151,7 @@ def text_bytes(count: int) -> Plot:
         ("N", "bytes of the first N terms"),
         count,
         layout.offset,
+        "{} terms: {} bytes",
     )
 
 
@@ -153,6 +179,18 @@ def leading(count: int) -> Plot:
         points=tuple(
             (centre, up.place(share)) for centre, share in zip(centres, expected, strict=True)
         ),
+        readings=tuple(
+            Reading(
+                Bar(round(centre - across.place(0.5), 1), 0, across.place(1), HEIGHT),
+                centre,
+                up.place(max(share, law)) + 4,
+                f"{digit}: {share:.2f}% · {found:,}",
+                has_dot=False,
+            )
+            for digit, centre, share, law, found in zip(
+                range(1, 10), centres, shares, expected, counts, strict=True
+            )
+        ),
         bars=tuple(
             Bar(round(centre - width / 2, 1), 0, width, up.place(share))
             for centre, share in zip(centres, shares, strict=True)
@@ -173,7 +211,8 @@ def coverage(found: Inventory) -> Plot:
     return Plot(
         "coverage",
         f"Two strips, filled where segments are stored ({rows[0][2]} per cent of the text) and "
-        "where they were ever repaired.",
+        f"where they were ever repaired. Stored: {_named(strips['stored'])}. "
+        f"Repaired: {_named(strips['repaired'])}.",
         ("which", "segments", "% of the text", "bytes"),
         rows,
         across.label("bytes of the text"),
@@ -188,8 +227,39 @@ def coverage(found: Inventory) -> Plot:
             for bottom, numbers in zip(bottoms, strips.values(), strict=True)
             for bar in _strip(across, numbers, bottom)
         ),
+        frames=tuple(Bar(0, bottom, WIDTH, STRIP_HEIGHT) for bottom in bottoms),
+        readings=tuple(
+            reading
+            for (name, numbers), bottom in zip(strips.items(), bottoms, strict=True)
+            for reading in _told(name, across, numbers, bottom)
+        ),
         height=len(strips) * ROW_HEIGHT,
     )
+
+
+def _named(numbers: list[int]) -> str:
+    """Return the segments in words, as runs; of many runs the first."""
+    found = list(runs(numbers))
+    words = [_run(run) for run in found[:MAX_RUNS]]
+    more = f" and {len(found) - MAX_RUNS:,} further runs" if len(found) > MAX_RUNS else ""
+    return (", ".join(words) or "none") + more
+
+
+def _run(run: range) -> str:
+    return f"{run[0]:,}" if len(run) == 1 else f"{run[0]:,} to {run[-1]:,}"
+
+
+def _told(name: str, across: Scale, numbers: list[int], bottom: int) -> Iterator[Reading]:
+    """Yield what each run of a strip is: its segments, its terms and its bytes."""
+    for run in list(runs(numbers))[:MAX_RUNS]:
+        span, terms = bytes_of(run), conf.layout().terms(run[0])
+        last = conf.layout().terms(run[-1]).stop - 1
+        left, width = across.place(span.start), max(across.place(span.length), MIN_WIDTH)
+        label = (
+            f"{name}: segment{'s' * (len(run) > 1)} {_run(run)}, F({terms.start:,}) to F({last:,})"
+        )
+        area = Bar(left, bottom, width, STRIP_HEIGHT)
+        yield Reading(area, left + width / 2, bottom + STRIP_HEIGHT, label, has_dot=False)
 
 
 def _totals(name: str, numbers: list[int], text_bytes: int) -> tuple[str, ...]:
@@ -209,16 +279,24 @@ def _strip(across: Scale, numbers: list[int], bottom: int) -> Iterator[Bar]:
         yield Bar(across.place(span.start), bottom, width, STRIP_HEIGHT)
 
 
-def _line(
+def _line(  # noqa: PLR0913, PLR0917
     name: str,
     summary: str,
     columns: tuple[str, str],
     count: int,
     figure: Callable[[int], int],
+    told: str,
 ) -> Plot:
-    """Return the plot of a figure at each number up to the count."""
+    """Return the plot of a figure at each number up to the count; `told` is how one is said."""
     across, up = Scale(count, WIDTH), Scale(figure(count), HEIGHT)
-    numbers = sorted({count * part // POINTS for part in range(POINTS + 1)})
+
+    def reading(n: int) -> Reading:
+        left, right = (across.place(n + side * count / READINGS) for side in (-0.5, 0.5))
+        left, right = max(left, 0), min(right, WIDTH)
+        label = told.format(f"{n:,}", f"{figure(n):,}")
+        area = Bar(left, 0, round(right - left, 1), HEIGHT)
+        return Reading(area, across.place(n), up.place(figure(n)), label)
+
     return Plot(
         name,
         summary,
@@ -228,5 +306,24 @@ def _line(
         up.label(columns[1]),
         across.ticks,
         up.ticks,
-        line=tuple((across.place(n), up.place(figure(n))) for n in numbers),
+        line=tuple(_steps(across, up, figure) if count <= POINTS else _points(across, up, figure)),
+        marks=((WIDTH, HEIGHT, f"{figure(count):,}" if count <= 10**9 else ""),),
+        readings=tuple(reading(n) for n in _parts(count, READINGS)),
     )
+
+
+def _parts(count: int, parts: int) -> list[int]:
+    """Return numbers from 0 to the count, at about equal distances."""
+    return sorted({count * part // parts for part in range(parts + 1)})
+
+
+def _points(across: Scale, up: Scale, figure: Callable[[int], int]) -> Iterator[Point]:
+    for n in _parts(across.most, POINTS):
+        yield across.place(n), up.place(figure(n))
+
+
+def _steps(across: Scale, up: Scale, figure: Callable[[int], int]) -> Iterator[Point]:
+    """Yield both ends of the step of each number, which is in its middle."""
+    for n in range(across.most + 1):
+        for end in (max(n - 0.5, 0), min(n + 0.5, across.most)):
+            yield across.place(end), up.place(figure(n))

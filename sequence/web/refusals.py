@@ -87,14 +87,14 @@ def refuse(request: HttpRequest, status: int, sentence: str, **members: object) 
 
     `members` are further ones of the problem; those that are None are left out.
     """
-    # At `/`, queries are for programs, whoever asks.
-    offered = (TEXT, PROBLEM, JSON) if request.path == "/" else (TEXT, PROBLEM, JSON, HTML)
-    kind = media_type(request.META.get("HTTP_ACCEPT"), offered)
+    kind = media_type(request.META.get("HTTP_ACCEPT"), (TEXT, PROBLEM, JSON, HTML))
     title = HTTPStatus(status).phrase
     if kind == TEXT:
         response = uncached(status, sentence)
     elif kind == HTML:
-        response = uncached(status, pages.refusal(title, sentence), PAGE)
+        sent = request.META.get("QUERY_STRING", "")
+        named = str(members.get("parameter", ""))
+        response = uncached(status, pages.refusal(title, sentence, request.path, sent, named), PAGE)
     else:
         problem = {"type": "about:blank", "title": title, "status": status, "detail": sentence}
         problem |= {name: member for name, member in members.items() if member is not None}

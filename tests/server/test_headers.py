@@ -54,7 +54,8 @@ def test_a_foreign_host_is_refused_with_them_too(shared_server: Server) -> None:
             (target, False)
             for target in ("/?sn=5", "/terms/5", f"/terms/{10**18}", "/terms?value=5")
         ),
-        *((target, False) for target in ("/plots?sn=5", "/admin/", "/metrics")),
+        *((target, False) for target in ("/plots?sn=5", "/admin/", "/metrics", "/?n=5", "/?ask=5")),
+        ("/look-up?n=random", False),
     ],
 )
 def test_crawlers_are_kept_from_pages_without_end(
@@ -65,6 +66,18 @@ def test_crawlers_are_kept_from_pages_without_end(
     robots = RobotFileParser()
     robots.parse(body.decode().splitlines())
     assert robots.can_fetch("Anybot", target) is allowed
+
+
+@pytest.mark.parametrize("preview", ["Twitterbot", "facebookexternalhit", "WhatsApp"])
+def test_links_that_were_sent_to_somebody_are_previewed(
+    shared_server: Server, preview: str
+) -> None:
+    _, _, body = shared_server.get("/robots.txt")
+    robots = RobotFileParser()
+    robots.parse(body.decode().splitlines())
+    assert robots.can_fetch(preview, "/terms/777")
+    assert robots.can_fetch(preview, "/terms?contains=31121990")
+    assert not robots.can_fetch(preview, "/?sn=100000")
 
 
 def test_the_browsers_icon_is_found(shared_server: Server) -> None:

@@ -12,6 +12,7 @@ from tests.support.processes import ROOT, environment
 PATHS = (
     *("/", "/?sn=x", "/?sn=0", "/nothing", "/terms/10", "/terms?value=55", "/terms?value=%00"),
     *("/terms/60000", "/terms?contains=1234", "/?sn=5&mod=7", "/?sn=5&format=sha256"),
+    *("/?n=5", "/?ask=5&start=2", "/?ask=x", "/look-up?n=7", "/look-up?n=x"),
     *("/plots", "/livez", "/readyz", "/metrics", "/openapi.json", "/robots.txt", "/favicon.ico"),
 )
 

@@ -19,7 +19,7 @@ from sequence.text.layout import MAX_N
 from sequence.text.residues import MAX_MODULUS
 from sequence.text.search import MIN_DIGITS, Place
 from sequence.views import OPENAPI
-from sequence.web import term_facts
+from sequence.web import residues, term_facts
 from tests.support.processes import ROOT
 from tests.support.servers import Server
 
@@ -82,6 +82,8 @@ LIMITS = {
     "mod": MAX_MODULUS,
     "first": MAX_DIGITS,
     "last": MAX_DIGITS,
+    "pictured": MAX_N,
+    "walked": residues.MAX_MODULUS,
 }
 
 

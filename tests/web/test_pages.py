@@ -1,30 +1,39 @@
 """The pages in a real browser: what they show, build and fetch, for whom, and at what weight."""
 
+import contextlib
+import gzip
 import re
 import subprocess
 from collections.abc import Callable, Iterator
 from io import BytesIO
 from pathlib import Path
 from typing import Any, NamedTuple
+from urllib.parse import quote
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, CDPSession, Page, expect, sync_playwright
+from playwright.sync_api import Browser, CDPSession, Page, Route, expect, sync_playwright
+from playwright.sync_api import Error as PlaywrightError
 from pypdf import PdfReader
 
+from sequence.text import facts, layout
 from sequence.text.leading import leading_digits
 from tests.support import oracle
 from tests.support.processes import manage
 from tests.support.servers import Server, served
 
-SCREENFUL_BYTES = 2400
-GIGABYTE = "1045042806"
+SCREENFUL_BYTES = 1200
 
 PHONE, DESKTOP = 360, 1280
 KILOBYTE = 1000
 
 PAGES = {
     "front": "/",
+    "front with F(10^18)": "/?n=10%5E18",
+    "front with a window": "/?ask=50%2C000&start=0&format=bfile",
+    "form that was refused": "/?sn=many&start=5&format=csv",
+    "field that was refused": "/?n=many",
+    "look-up that was refused": "/look-up?digits=12",
     "short term": "/terms/10",
     "term of 20,899 digits": "/terms/99999",
     "term at 10^18": f"/terms/{10**18}",
@@ -91,9 +100,9 @@ class Visit:
             assert self.errors.pop().startswith("Failed to load resource: the server responded")
         return self.page
 
-    def methods(self) -> set[str]:
-        """By which the page asked for terms."""
-        return {each.split()[0] for each in self.requests if "?sn=" in each}
+    def downloads(self) -> list[str]:
+        """What the page asked for terms."""
+        return [each for each in self.requests if "?sn=" in each]
 
     def devtools(self) -> CDPSession:
         """Chromium's own protocol, for the network."""
@@ -126,17 +135,11 @@ def visit(browser: Browser, server: Server, request: pytest.FixtureRequest) -> I
     assert [each for each in visit.requests if f" {visit.root}/" not in each] == []
 
 
-def ask(page: Page, sn: int, start: int = 0, format: str = "text") -> None:
+def ask(page: Page, sn: object, start: object = 0, format: str = "text") -> None:
     """Fills the form."""
     page.fill("#sn", str(sn))
     page.fill("#start", str(start))
     page.select_option("#format", format)
-
-
-def size(page: Page) -> int:
-    """The size that is shown, once it is."""
-    expect(page.locator("#size")).to_have_text(re.compile("exactly"))
-    return int(page.inner_text("#size").split()[0].replace(",", ""))
 
 
 class Window(NamedTuple):
@@ -147,6 +150,13 @@ class Window(NamedTuple):
     format: str
     target: str
     file: str
+
+    def asked(self, visit: Visit) -> Page:
+        """The front page, after it has answered the form."""
+        page = visit.to("/")
+        ask(page, self.sn, self.start, self.format)
+        expect(page.locator("#address")).to_have_text(visit.root + self.target)
+        return page
 
 
 WINDOWS = [
@@ -162,11 +172,8 @@ each_window = pytest.mark.parametrize("window", WINDOWS, ids=lambda window: wind
 
 @each_window
 def test_the_page_builds_the_address_and_the_lines(visit: Visit, window: Window) -> None:
-    page = visit.to("/")
-    ask(page, window.sn, window.start, window.format)
-    size(page)
+    page = window.asked(visit)
     address, file = visit.root + window.target, window.file
-    assert page.inner_text("#address") == address
     assert page.get_attribute("#download", "href") == address
     assert page.inner_text("#curl") == f"curl -f -C - -o {file} '{address}'"
     assert page.inner_text("#wget") == f"wget -c -O {file} '{address}'"
@@ -174,12 +181,16 @@ def test_the_page_builds_the_address_and_the_lines(visit: Visit, window: Window)
 
 
 @each_window
-def test_the_size_shown_is_that_of_the_bytes_delivered(visit: Visit, window: Window) -> None:
-    page = visit.to("/")
-    ask(page, window.sn, window.start, window.format)
-    shown = size(page)
+def test_the_size_and_the_beginning_are_those_of_the_bytes_delivered(
+    visit: Visit, window: Window
+) -> None:
+    page = window.asked(visit)
     _, _, body = visit.server.get(window.target)
-    assert shown == len(body)
+    plural = "" if len(body) == 1 else "s"
+    assert page.inner_text("#size") == f"{len(body):,} byte{plural}, exactly."
+    shown = str(page.text_content("#screen")).removesuffix("…") if body else ""
+    # HTML has one kind of line ends.
+    assert shown == body[:SCREENFUL_BYTES].decode().replace("\r\n", "\n")
     with page.expect_download() as download:
         page.click("#download")
     assert download.value.suggested_filename == window.file
@@ -188,107 +199,111 @@ def test_the_size_shown_is_that_of_the_bytes_delivered(visit: Visit, window: Win
 
 def test_the_page_says_the_size_and_the_lines_before_anything_is_asked(visit: Visit) -> None:
     page = visit.to("/")
-    assert size(page) == len(oracle.text(0, 1000))
+    assert page.inner_text("#size") == f"{len(oracle.text(0, 1000)):,} bytes, exactly."
     assert page.inner_text("#curl") == f"curl -f -C - -o fibonacci-1000.txt '{visit.root}/?sn=1000'"
 
 
-def test_the_size_of_a_gigabyte_is_told_without_a_byte_of_it(visit: Visit) -> None:
+@pytest.mark.parametrize("typed", ["100000", "100,000", "100 000", "100_000", "10^5", "1e5"])
+def test_the_cost_of_a_gigabyte_is_told_without_a_byte_of_it(visit: Visit, typed: str) -> None:
     page = visit.to("/")
-    ask(page, 100_000)
+    ask(page, typed)
     expect(page.locator("#size")).to_have_text("1,045,042,806 bytes, exactly.")
-    assert visit.methods() == {"HEAD"}
+    cost = page.inner_text("#cost")
+    assert "1.05 GB" in cost
+    assert "1 min 24 s at 100 Mbit/s" in cost
+    assert "446 MB (zstd) or 457 MB (gzip)" in cost
+    assert page.inner_text("#download") == "Download 1.05 GB"
+    assert page.locator("#show").count() == 0
+    assert visit.downloads() == []
     assert not (visit.server.data_dir / "segments" / "00000001.txt").exists()
+
+
+def test_the_form_survives_a_reload_and_the_way_back(visit: Visit) -> None:
+    page = visit.to("/")
+    ask(page, "50,000", 12, "bfile")
+    told = expect(page.locator("#address"))
+    target = f"{visit.root}/?sn=50000&start=12&format=bfile"
+    told.to_have_text(target)
+    expect(page).to_have_url(re.compile(r"/\?ask=50%2C000&start=12&format=bfile$"))
+    page.reload()
+    told.to_have_text(target)
+    page.click("text=Plots >> nth=0")
+    page.go_back()
+    told.to_have_text(target)
+    assert page.input_value("#sn") == "50,000"
+    assert page.input_value("#format") == "bfile"
+
+
+@pytest.mark.parametrize(
+    ("typed", "n"),
+    [("777", 777), ("10,946", 10_946), ("10^18", 10**18), ("F(0)", 0), ("1e6", 10**6), ("59", 59)],
+)
+def test_the_field_answers_while_it_is_typed_into(visit: Visit, typed: str, n: int) -> None:
+    page = visit.to("/")
+    page.fill("#n", "")
+    page.locator("#n").press_sequentially(typed)
+    link = page.locator("#permalink")
+    expect(link).to_have_text(f"{visit.root}/terms/{n}")
+    ends = page.locator(".ends b").all_inner_texts()
+    assert page.inner_text(".figures dd >> nth=0") == f"{layout.digit_count(n):,}"
+    assert ends[0].startswith(facts.first_digits(n))
+    assert ends[-1].endswith(facts.last_digits(n))
+    page.reload()
+    expect(link).to_have_text(f"{visit.root}/terms/{n}")
+    page.press("#n", "Enter")
+    expect(page.locator("h1")).to_have_text(f"F({n:,})")
+
+
+def test_what_the_field_says_last_is_about_what_was_typed_last(visit: Visit) -> None:
+    page = visit.to("/")
+    late: list[Route] = []
+    page.route(re.compile(r"\?n=1$"), lambda route: late.append(route))  # noqa: PLW0108 (it is inspected)
+    page.fill("#n", "1")
+    page.wait_for_timeout(400)
+    page.fill("#n", "12")
+    expect(page.locator("#permalink")).to_have_text(f"{visit.root}/terms/12")
+    with contextlib.suppress(PlaywrightError):  # the page wants it no more
+        late[0].continue_()
+    page.wait_for_timeout(300)
+    assert page.inner_text("#permalink") == f"{visit.root}/terms/12"
 
 
 @pytest.mark.parametrize("line", ["#python", "#curl", "#wget"])
 def test_a_line_that_is_copied_makes_the_download(visit: Visit, line: str, tmp_path: Path) -> None:
     page = visit.to("/")
     ask(page, 2000, 5, "bfile")
-    size(page)
+    target = "/?sn=2000&start=5&format=bfile"
+    expect(page.locator("#address")).to_have_text(visit.root + target)
     page.click(f"[data-copies={line[1:]}]")
     expect(page.locator(f"[data-copies={line[1:]}]")).to_have_text("Copied")
     copied = page.evaluate("navigator.clipboard.readText()")
     assert copied == page.inner_text(line)
     subprocess.run(["/bin/sh", "-c", copied], cwd=tmp_path, capture_output=True, check=True)
-    _, _, body = visit.server.get("/?sn=2000&start=5&format=bfile")
+    _, _, body = visit.server.get(target)
     assert (tmp_path / "fibonacci-2000-from-5.bfile.txt").read_bytes() == body
 
 
 @pytest.mark.parametrize(
     ("sn", "start", "words"),
-    [(100_001, 0, "100000"), (1, 100_000, "99999"), (-1, 0, "0"), ("", 0, "")],
+    [(100_001, 0, "100000"), (1, 100_000, "99999"), (-1, 0, "to 100,000"), ("", 0, "to 100,000")],
 )
 def test_what_cannot_be_had_is_said_and_not_asked_for(
     visit: Visit, sn: int, start: int, words: str
 ) -> None:
     page = visit.to("/")
     ask(page, sn, start)
-    page.click("#ask button")
-    page.wait_for_timeout(300)
-    assert words in page.inner_text("#size")
-    assert "exactly" not in page.inner_text("#size")
-    assert page.get_attribute("#download", "href") is None
-    assert page.is_hidden("#preview")
-    # A HEAD perhaps for what was right between two fields; and the errors are looked at anyway.
-    assert visit.methods() <= {"HEAD"}
-
-
-def test_a_preview_of_a_gigabyte_is_a_screenful_of_it(visit: Visit) -> None:
-    page = visit.to("/")
-    ask(page, 100_000)
-    with page.expect_response(lambda response: response.request.method == "GET") as answer:
-        page.click("#ask button")
-    expect(page.locator("#shown")).to_have_text("2,400 of 1,045,042,806 bytes: a screenful.")
-    assert page.inner_text("#screen") == oracle.text(0, 500)[:SCREENFUL_BYTES].decode()
-    assert answer.value.headers["content-range"] == f"bytes 0-2399/{GIGABYTE}"
-    assert answer.value.headers["content-length"] == str(SCREENFUL_BYTES)
-    assert page.get_attribute("#progress", "max") == GIGABYTE
-    assert page.get_attribute("#progress", "value") == str(SCREENFUL_BYTES)
-    assert page.is_disabled("#stop")
-
-
-@pytest.mark.parametrize(("sn", "shown"), [(10, "23 of 23 bytes: all."), (0, "0 of 0 bytes: all.")])
-def test_a_preview_of_little_is_all_of_it(visit: Visit, sn: int, shown: str) -> None:
-    page = visit.to("/")
-    ask(page, sn)
-    page.click("#ask button")
-    expect(page.locator("#shown")).to_have_text(shown)
-    assert page.inner_text("#screen") == oracle.text(0, sn).decode()
-
-
-def test_a_preview_stops(visit: Visit) -> None:
-    page = visit.to("/")
-    ask(page, 100_000)
-    size(page)
-    visit.slow_down(bits_per_second=4_000, latency_ms=0)
-    page.click("#ask button")
-    expect(page.locator("#shown")).to_have_text(re.compile("^[1-9].* bytes …$"), timeout=20_000)
-    page.click("#stop")
-    expect(page.locator("#shown")).to_have_text(re.compile("^Stopped after [1-9]"))
-    stopped = page.inner_text("#screen")
-    assert 0 < len(stopped) < SCREENFUL_BYTES
-    page.wait_for_timeout(500)
-    assert page.inner_text("#screen") == stopped
-    assert page.is_disabled("#stop")
-
-
-def test_a_preview_can_be_asked_for_again(visit: Visit) -> None:
-    page = visit.to("/")
-    for sn in (5, 6):
-        length = len(oracle.text(0, sn))
-        ask(page, sn)
-        assert page.is_hidden("#preview")
-        page.click("#ask button")
-        expect(page.locator("#shown")).to_have_text(f"{length} of {length} bytes: all.")
+    expect(page.locator("#asked .fault")).to_contain_text(words)
+    assert page.locator("#download").count() == 0
+    assert visit.downloads() == []
+    assert all("status of 400" in error for error in visit.errors)
+    visit.errors.clear()
 
 
 def test_a_failure_of_the_server_is_said(visit: Visit) -> None:
     page = visit.to("/")
-    page.route("**/?sn=*", lambda route: route.fulfill(status=503, body="Please try again."))
+    page.route("**/?ask=*", lambda route: route.fulfill(status=503, body="Please try again."))
     ask(page, 30)
-    expect(page.locator("#size")).to_have_text("The length is not available now.")
-    page.click("#ask button")
-    expect(page.locator("#shown")).to_have_text("Please try again.")
+    expect(page.locator("#asked")).to_have_text("There is no answer now.")
     assert all("status of 503" in error for error in visit.errors)
     visit.errors.clear()
 
@@ -296,27 +311,129 @@ def test_a_failure_of_the_server_is_said(visit: Visit) -> None:
 @pytest.mark.parametrize("visit", [{"java_script_enabled": False}], indirect=True)
 def test_the_form_works_without_javascript(visit: Visit) -> None:
     page = visit.to("/")
-    assert page.is_hidden("#download")
-    assert page.is_hidden("#go")
     assert page.is_hidden("[data-copies=curl]")
-    ask(page, 12, 3, "lines")
+    ask(page, "12", 3, "lines")
     page.click("#ask button")
+    assert page.url == f"{visit.root}/?ask=12&start=3&format=lines#ask-title"
+    assert page.inner_text("#size") == f"{len(oracle.text(3, 15))} bytes, exactly."
+    page.click("#show")
     assert page.url == f"{visit.root}/?sn=12&start=3&format=lines"
     assert page.inner_text("body").split() == oracle.text(3, 15).decode().split()
 
 
 @pytest.mark.parametrize("visit", [{"java_script_enabled": False}], indirect=True)
+@pytest.mark.parametrize(
+    ("target", "field", "typed", "words"),
+    [
+        ("/?sn=10,946&start=7&format=csv", "sn", "10,946", "sn is '10,946'"),
+        ("/?sn=5&start=x", "start", "x", "start is 'x'"),
+        ("/?ask=many&start=0&format=text", "sn", "many", "sn is 'many'"),
+        ("/?n=-5", "n", "-5", "n is '-5'"),
+        ("/look-up?n=x", "n", "x", "n is 'x'"),
+        ("/look-up?value=ten", "value", "ten", "value is 'ten'"),
+        ("/look-up?digits=12.3", "some-digits", "12.3", "digits is '12.3'"),
+    ],
+)
+def test_an_error_keeps_what_was_typed_and_says_what_is_wrong_at_the_form(
+    visit: Visit, target: str, field: str, typed: str, words: str
+) -> None:
+    page = visit.to(target)
+    assert page.input_value(f"#{field}") == typed
+    assert words in page.inner_text(".fault")
+
+
+@pytest.mark.parametrize("visit", [{"java_script_enabled": False}], indirect=True)
 def test_numbers_are_looked_up_and_plotted_without_javascript(visit: Visit) -> None:
     page = visit.to("/")
-    page.fill("#value", "6765")
-    page.press("#value", "Enter")
+    page.fill("#value", "6,765")
+    page.click("text=Ask")
     page.click("h1 a")
     assert page.inner_text("h1") == "F(20)"
-    page.click("a[href='/plots']")
+    page.fill("#mod", "1,000")
+    page.click("text=Compute")
+    assert page.inner_text("#residue [role=status]").startswith("F(20) mod 1000 = 765.")
+    page.click("text=Plots >> nth=0")
     page.fill("#count", "50")
     page.click("main button >> nth=0")
     assert page.input_value("#count") == "50"
-    assert page.locator("svg").count() == 4
+    assert page.locator("figure svg").count() >= 4
+
+
+@pytest.mark.parametrize("target", ["/", "/terms/777", "/terms/10?format=json", "/openapi.json"])
+def test_pages_and_json_are_sent_in_gzip_to_those_who_accept_it(
+    server: Server, target: str
+) -> None:
+    asks = {"Accept": "text/html"}
+    _, plain, whole = server.get(target, Accept_Encoding="identity", **asks)
+    status, coded, packed = server.get(target, Accept_Encoding="gzip", **asks)
+    if len(whole) < 1024:
+        assert "Content-Encoding" not in coded
+        return
+    assert (status, coded["Content-Encoding"]) == (200, "gzip")
+    assert coded["Content-Length"] == str(len(packed))
+    assert len(packed) < len(whole) / 2
+    assert gzip.decompress(packed) == whole
+    # RFC 9110, section 8.8.3.3.
+    assert coded["ETag"] != plain["ETag"]
+    again, *_ = server.get(target, Accept_Encoding="gzip", If_None_Match=coded["ETag"], **asks)
+    assert again == 304
+    _, part, body = server.get(target, Accept_Encoding="gzip", Range="bytes=5-9", **asks)
+    assert ("Content-Encoding" in part, body) == (False, whole[5:10])
+
+
+@pytest.mark.parametrize("typed", ["31.12.1990", "1990-12-31", "12/31/1990", "31 12 1990"])
+def test_a_birthday_is_looked_for_by_its_digits(server: Server, typed: str) -> None:
+    status, headers, _ = server.get(f"/look-up?digits={quote(typed)}")
+    assert (status, headers["Cache-Control"]) == (302, "no-store")
+    assert headers["Location"] == f"/terms?contains={re.sub('[^0-9]', '', typed)}"
+
+
+def test_a_random_term_is_one_that_has_its_digits_here(server: Server) -> None:
+    found = {int(server.get("/look-up?n=random")[1]["Location"].split("/")[-1]) for _ in range(9)}
+    assert max(found) < 100_000
+    assert len(found) > 1
+
+
+def test_arrow_keys_lead_to_the_neighbours_but_not_in_a_field(visit: Visit) -> None:
+    page = visit.to("/terms/20")
+    page.keyboard.press("ArrowRight")
+    expect(page.locator("h1")).to_have_text("F(21)")
+    page.keyboard.press("ArrowLeft")
+    expect(page.locator("h1")).to_have_text("F(20)")
+    page.focus("#value")
+    page.keyboard.press("ArrowRight")
+    page.focus("#digits")
+    page.keyboard.press("Alt+ArrowUp")
+    page.wait_for_timeout(200)
+    assert page.inner_text("h1") == "F(20)"
+
+
+@pytest.mark.parametrize("n", [0, 777, 99_999])
+def test_the_line_that_checks_a_term_prints_the_hash_that_the_page_has(
+    visit: Visit, n: int
+) -> None:
+    page = visit.to(f"/terms/{n}")
+    line = page.inner_text("#check")
+    printed = subprocess.run(["/bin/sh", "-c", line], capture_output=True, check=True, text=True)
+    assert printed.stdout.split()[0] == page.inner_text(".hash")
+    assert page.inner_text(".hash") in page.inner_text("#bibtex")
+
+
+@pytest.mark.parametrize("target", ["/", "/terms/777"])
+def test_a_page_has_its_address_and_a_description_for_those_who_link_to_it(
+    visit: Visit, target: str
+) -> None:
+    page = visit.to(f"{target}?mod=7" if target != "/" else target)
+    assert page.get_attribute("link[rel=canonical]", "href") == visit.root + target
+    assert page.get_attribute("meta[property='og:url']", "content") == visit.root + target
+    for name in ("[name=description]", "[property='og:title']", "[property='og:description']"):
+        assert len(page.get_attribute(f"meta{name}", "content") or "") > 20
+    picture = str(page.get_attribute("meta[property='og:image']", "content"))
+    status, headers, _ = visit.server.get(picture.removeprefix(visit.root))
+    assert (status, headers["Content-Type"]) == (200, "image/png")
+    icon = str(page.get_attribute("link[rel=apple-touch-icon]", "href"))
+    _, headers, body = visit.server.get(icon)
+    assert (headers["Content-Type"], body[:4]) == ("image/png", b"\x89PNG")
 
 
 def test_everything_is_reached_by_the_keyboard(visit: Visit) -> None:
@@ -332,9 +449,8 @@ def test_everything_is_reached_by_the_keyboard(visit: Visit) -> None:
         reached.add(page.evaluate("document.activeElement.id || document.activeElement.className"))
         if page.evaluate("document.activeElement.id") == "sn":
             page.keyboard.type("40")
-            page.keyboard.press("Enter")
-            expect(page.locator("#shown")).to_have_text(f"{length} of {length} bytes: all.")
-    assert {"sn", "start", "format", "download", "value", "n", "screen"} <= reached
+            expect(page.locator("#size")).to_have_text(f"{length} bytes, exactly.")
+    assert {"sn", "start", "format", "download", "value", "n", "some-digits", "screen"} <= reached
 
 
 def test_the_first_terms_lead_to_their_pages(visit: Visit) -> None:
@@ -375,21 +491,36 @@ def test_digits_are_copied_if_the_browser_lends_no_clipboard(visit: Visit) -> No
 
 def test_a_residue_is_shown_if_it_is_asked_for(visit: Visit) -> None:
     page = visit.to("/terms/20?mod=1000")
-    assert "Modulo 1000" in page.inner_text("main")
-    assert "765" in page.locator(".facts code").all_inner_texts()
+    assert page.inner_text("#residue [role=status]").startswith("F(20) mod 1000 = 765.")
 
 
 def test_of_the_longest_terms_both_ends_are_shown(serve: Callable[..., Server]) -> None:
     server = serve(FIBO_MAX_SN="1000000")
     _, _, digits = server.get("/terms/200000")
     _, _, html = server.get("/terms/200000", Accept="text/html")
-    first, last = (
-        "".join(re.findall("<i>([0-9]*)</i>", part)) for part in html.decode().split("<p>…</p>")
-    )
-    assert (len(first), len(last)) == (12_500, 12_500)
-    assert digits.decode().startswith(first)
-    assert digits.decode().endswith(last + "\n")
-    assert b"data-copies" not in html
+    whole, parts = digits.decode().strip(), html.decode().split("<p>…</p>")
+    first, last = ("".join(re.findall("<i>([0-9]*)</i>", part)) for part in parts)
+    assert len(first) == 12_500
+    assert 12_400 < len(last) <= 12_500
+    assert whole.startswith(first)
+    assert whole.endswith(last)
+    ruler = [int(at.replace(",", "")) for at in re.findall('data-at="([0-9,]*)"', parts[1])]
+    assert ruler == list(range(len(whole) - len(last) + 1, len(whole) + 1, 100))
+    assert ruler[0] % 100 == 1
+    assert b'data-copies="digits"' not in html
+
+
+@pytest.mark.parametrize("n", [5, 400, 477, 478, 2999])
+def test_the_ruler_tells_the_place_of_each_hundredth_digit(visit: Visit, n: int) -> None:
+    digits = oracle.terms(n + 1)[n].decode().strip()
+    page = visit.to(f"/terms/{n}")
+    lines = page.locator("#digits p").all()
+    assert [line.text_content() for line in lines] == [
+        digits[start : start + 100] for start in range(0, len(digits), 100)
+    ]
+    if len(lines) > 1:
+        ruler = [str(line.get_attribute("data-at")).replace(",", "") for line in lines]
+        assert ruler == [str(at) for at in range(1, len(digits) + 1, 100)]
 
 
 @pytest.mark.parametrize("n", [2, 100, 1000, 99_999, 10**18])
@@ -416,7 +547,7 @@ def test_the_terms_lead_to_one_another(visit: Visit) -> None:
 
 def test_a_term_is_looked_up_by_its_number(visit: Visit) -> None:
     page = visit.to("/plots")
-    page.fill("#n", "10000001")
+    page.fill("#n", "100,000")
     page.press("#n", "Enter")
     expect(page.locator("h1")).to_have_text("F(10,000,001)")
     assert page.locator("#digits").count() == 0
@@ -425,8 +556,8 @@ def test_a_term_is_looked_up_by_its_number(visit: Visit) -> None:
 
 def test_digits_are_found_and_the_page_has_an_address_of_its_own(visit: Visit) -> None:
     page = visit.to("/")
-    page.fill("#contains", "19901231")
-    page.press("#contains", "Enter")
+    page.fill("#some-digits", "1990-12-31")
+    page.press("#some-digits", "Enter")
     (n,) = re.findall(r"is in F\(([0-9,]+)\)", page.inner_text("h1"))
     assert page.url == f"{visit.root}/terms?contains=19901231"
     assert page.inner_text("mark") == "19901231"
@@ -480,7 +611,8 @@ def test_a_value_that_is_too_long_is_refused_with_the_limit(visit: Visit) -> Non
 
 def test_a_browser_downloads_what_is_too_long_to_be_shown(visit: Visit) -> None:
     page = visit.to("/")
-    assert "5,000,000" in page.inner_text("#ask-title ~ p >> nth=1")
+    ask(page, 100_000)
+    expect(page.locator("#asked")).to_contain_text("longer than 5,000,000 bytes")
     with page.expect_download() as download:
         page.evaluate("location.assign('/?sn=100000')")
     assert download.value.suggested_filename == "fibonacci-100000.txt"
@@ -545,10 +677,38 @@ def test_the_plots_have_their_data(visit: Visit) -> None:
 
 def test_every_plot_says_in_words_what_it_shows(visit: Visit) -> None:
     page = visit.to("/plots")
-    for plot in page.get_by_role("img").all():
-        assert len(plot.locator("title").inner_html()) > 30
-    assert page.get_by_role("img", name="A straight line").count() == 1
-    assert page.get_by_role("img", name="A parabola").count() == 1
+    for plot in page.locator("figure > svg").all():
+        assert len(plot.locator("title").first.inner_html()) > 30
+    assert page.get_by_role("group", name="A straight line").count() == 1
+    assert page.get_by_role("group", name="A parabola").count() == 1
+
+
+def test_a_plot_tells_its_values_to_the_pointer_and_to_the_keyboard(visit: Visit) -> None:
+    page = visit.to("/plots?sn=3000")
+    told = page.locator("figure").first.locator(".reading", has_text="F(1,500): 313 digits")
+    words = told.locator("text")
+    expect(words).not_to_be_visible()
+    told.locator(".area").hover()
+    expect(words).to_be_visible()
+    page.mouse.move(0, 0)
+    expect(words).not_to_be_visible()
+    told.focus()
+    expect(words).to_be_visible()
+    page.keyboard.press("Tab")
+    expect(words).not_to_be_visible()
+    expect(page.get_by_role("img", name="F(1,650): 345 digits").locator("text")).to_be_visible()
+
+
+def test_the_walk_is_of_the_modulus_that_was_asked_for(visit: Visit) -> None:
+    page = visit.to("/plots?sn=20")
+    page.fill("#mod", "10")
+    page.click("text=Draw")
+    assert page.input_value("#count") == "20"
+    walk = page.locator(".walk polyline").get_attribute("points") or ""
+    assert len(walk.split()) == 61
+    page.fill("#count", "30")
+    page.click("text=Plot >> nth=-1")
+    assert page.input_value("#mod") == "10"
 
 
 @each_page
@@ -562,8 +722,7 @@ def test_nothing_is_wider_than_the_screen(
         summary.click()
     if target == "/":
         ask(page, 10, 99_000)
-        page.click("#ask button")
-        expect(page.locator("#shown")).to_contain_text("a screenful")
+        expect(page.locator("#size")).to_have_text("206,919 bytes, exactly.")
     assert page.evaluate("document.documentElement.scrollWidth") == width
     page.context.close()
 
@@ -575,23 +734,49 @@ def test_axe_finds_nothing(browser: Browser, server: Server, target: str, scheme
     page = visit.to(target)
     for summary in page.locator("summary").all():
         summary.click()
-    if target == "/":
-        page.click("#ask button")
-        expect(page.locator("#shown")).to_contain_text("a screenful")
     found = Axe().run(page)
     assert found.response["violations"] == [], found.generate_report()
     page.context.close()
 
 
-def test_the_front_page_weighs_less_than_fifteen_kilobytes(visit: Visit) -> None:
+@pytest.mark.parametrize(
+    ("target", "most"), [("/", 25), ("/terms/777", 20), ("/terms/99999", 40), ("/plots", 40)]
+)
+def test_a_page_weighs_little(visit: Visit, target: str, most: int) -> None:
     """Headers and all, as it comes over the network."""
     weights: list[float] = []
     visit.devtools().on(
         "Network.loadingFinished", lambda event: weights.append(event["encodedDataLength"])
     )
-    visit.to("/").wait_for_timeout(300)
-    assert len(weights) == len(visit.requests) == 4  # page, style, program, icon
-    assert sum(weights) < 15 * KILOBYTE
+    visit.to(target).wait_for_timeout(300)
+    assert len(weights) == len(visit.requests)
+    assert sum(weights) < most * KILOBYTE
+
+
+@each_page
+@each_width
+def test_a_page_does_not_shift(browser: Browser, server: Server, target: str, width: int) -> None:
+    visit = Visit(browser, server, viewport={"width": width, "height": 740})
+    visit.page.add_init_script(
+        """window.shifted = 0;
+        new PerformanceObserver((list) => {
+          for (const entry of list.getEntries()) window.shifted += entry.value;
+        }).observe({ type: "layout-shift", buffered: true });"""
+    )
+    page = visit.to(target)
+    page.wait_for_timeout(300)
+    assert page.evaluate("window.shifted") <= 0.02
+    page.context.close()
+
+
+@pytest.mark.parametrize("n", ["5", "10^18", "many"])
+def test_an_answer_moves_nothing_that_is_below_it(visit: Visit, n: str) -> None:
+    page = visit.to("/")
+    before = page.locator("#first-title").bounding_box()
+    page.fill("#n", n)
+    page.wait_for_timeout(600)
+    assert page.locator("#first-title").bounding_box() == before
+    visit.errors.clear()
 
 
 @pytest.mark.parametrize("target", ["/", "/plots", "/terms/2999"])

@@ -1,6 +1,8 @@
 """The figures of the plots, and where they are drawn."""
 
+import re
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -10,7 +12,7 @@ from sequence import conf
 from sequence.index import rows
 from sequence.models import Segment
 from sequence.segments import build, inventory
-from sequence.text.layout import MAX_N, offset
+from sequence.text.layout import MAX_N, digit_count, offset
 from sequence.text.span import Span
 from sequence.web import plots
 from sequence.web.plots import HEIGHT, POINTS, WIDTH, Plot, Scale
@@ -56,7 +58,9 @@ def test_everything_is_drawn_within_the_plot(made: Callable[[int], Plot], count:
     places += [(tick.place, 0) for tick in plot.x_ticks]
     places += [(0, tick.place) for tick in plot.y_ticks]
     assert all(0 <= x <= WIDTH and 0 <= y <= HEIGHT for x, y in places)
-    assert len(plot.line) <= POINTS + 1
+    assert len(plot.line) <= 2 * (POINTS + 1)
+    areas = [reading.area for reading in plot.readings]
+    assert all(0 <= area.x <= area.x + area.width <= WIDTH + 0.1 for area in areas)
     assert all(len(row) == len(plot.columns) for row in plot.rows)
 
 
@@ -64,6 +68,38 @@ def test_the_line_of_digits_is_straight_and_that_of_bytes_a_parabola() -> None:
     for made, power in ((plots.digits, 1), (plots.text_bytes, 2)):
         for x, y in made(100_000).line:
             assert y == pytest.approx(HEIGHT * (x / WIDTH) ** power, abs=0.2)
+
+
+@pytest.mark.parametrize("count", [1, 7, 20, 100])
+def test_of_few_terms_the_steps_are_drawn(count: int) -> None:
+    line, unit = plots.digits(count).line, plots.digits(count).line[-1][1]
+    lengths = [len(term.strip()) for term in oracle.terms(count + 1)]
+    for n in range(1, count):
+        left, right = line[2 * n : 2 * n + 2]
+        assert left[0] == pytest.approx(WIDTH * (n - 0.5) / count, abs=0.1)
+        assert right[0] == pytest.approx(WIDTH * (n + 0.5) / count, abs=0.1)
+        assert left[1] == right[1] == pytest.approx(unit * lengths[n] / lengths[count], abs=0.1)
+
+
+@pytest.mark.parametrize("count", [1, 20, 3000, 100_000])
+def test_the_readings_of_a_line_are_its_values_and_leave_no_gap(count: int) -> None:
+    readings = plots.digits(count).readings
+    for reading in readings:
+        n, length = re.findall(r"F\(([0-9,]+)\): ([0-9,]+) digits", reading.label)[0]
+        assert number(length) == digit_count(number(n))
+        assert reading.x == pytest.approx(WIDTH * number(n) / count, abs=0.1)
+    areas = [reading.area for reading in readings]
+    for before, after in pairwise(areas if count >= 20 else []):
+        assert before.x + before.width == pytest.approx(after.x, abs=1)
+
+
+def test_coverage_names_the_segments_that_are_stored(settings: Settings) -> None:
+    settings.FIBO_MAX_SN = 3000
+    numbers = [*range(4), 6, *range(8, 40, 2)]
+    words = plots._named(numbers)
+    assert words.startswith("0 to 3, 6, 8, 10")
+    assert words.endswith(f"and {18 - plots.MAX_RUNS} further runs")
+    assert plots._named([]) == "none"
 
 
 @pytest.mark.parametrize(
