@@ -73,6 +73,7 @@ class SegmentAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         views = {
             "populate": self.populate_view,
             "verify-all": self.verify_all_view,
+            "repair-found": self.repair_found_view,
             "repair-all": self.repair_all_view,
             "stop": self.stop_view,
             "remove-strays": self.remove_strays_view,
@@ -106,17 +107,19 @@ class SegmentAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     @admin.action(permissions=["verify"], description="Verify the selected segments")
     def verify(self, request: HttpRequest, segments: QuerySet[Segment]) -> None:
         """Have them compared with arithmetic, and nothing changed."""
-        names = _names(segments)
-        what = _shown(names)
-        _start(request, what, f"Verifying {what}.", partial(verify.as_job, names))
+        _start_on(request, _names(segments), "Verifying")
 
     @admin.action(permissions=["repair"], description="Repair the selected segments")
     def repair(self, request: HttpRequest, segments: QuerySet[Segment]) -> None:
         """Have them compared with arithmetic, and what is wrong repaired."""
-        names = _names(segments)
-        what = _shown(names)
-        work = partial(verify.as_job, names, repairs=Failures("repaired"))
-        _start(request, what, f"Repairing {what}.", work)
+        _start_on(request, _names(segments), "Repairing", Failures("repaired"))
+
+    def repair_found_view(self, request: HttpRequest) -> HttpResponse:
+        """Have those files repaired that a job has found to be wrong, with a row or without one."""
+        _assert_posted(request, self.has_repair_permission)
+        names = [*filter(conf.layout().is_name, request.POST.getlist("name"))]
+        _start_on(request, names, "Repairing", Failures("repaired"))
+        return redirect(LIST)
 
     def verify_all_view(self, request: HttpRequest) -> HttpResponse:
         """Have all that is stored compared with arithmetic."""
@@ -321,10 +324,6 @@ def _names(segments: QuerySet[Segment]) -> list[str]:
     return [*map(segment_name, segments.order_by("number").values_list("number", flat=True))]
 
 
-def _shown(names: list[str]) -> str:
-    return names[0] if len(names) == 1 else f"{len(names):,} segments"
-
-
 def _start(
     request: HttpRequest, what: str, sentence: str, work: Callable[[jobs.Run], jobs.Outcome]
 ) -> None:
@@ -338,7 +337,18 @@ def _start(
     except TimeoutError:
         pass  # it goes on
     except (FiboError, OSError, DatabaseError) as error:
-        messages.error(request, f"It cannot begin: {error}.")
+        messages.error(request, f"It cannot begin: {str(error).rstrip('.')}.")
+
+
+def _start_on(
+    request: HttpRequest, names: list[str], doing: str, repairs: Failures | None = None
+) -> None:
+    """Start a job about those files."""
+    if not names:
+        messages.warning(request, "No segments are left of those: there is nothing to do.")
+        return
+    what = names[0] if len(names) == 1 else f"{len(names):,} segments"
+    _start(request, what, f"{doing} {what}.", partial(verify.as_job, names, repairs=repairs))
 
 
 def _latest_job() -> dict[str, Any] | None:
@@ -351,11 +361,13 @@ def _latest_job() -> dict[str, Any] | None:
     if entry.action_flag == history.UNFINISHED:
         return {"entry": entry, "is_cut_off": True}
     findings = list(history.findings(entry)[: jobs.MAX_NOTED])
-    wrong = [each.object_id for each in findings if each.action_flag == messages.ERROR]
+    wrong = [each.object_repr for each in findings if each.action_flag == messages.ERROR]
     return {
         "entry": entry,
         "findings": findings,
-        "wrong": [number for number in wrong if str(number).isdecimal()],
+        "wrong": wrong,
+        # What else is wrong, such as the index, is repaired with all.
+        "repair": "repair-found" if all(map(conf.layout().is_name, wrong)) else "repair-all",
     }
 
 

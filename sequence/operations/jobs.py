@@ -161,6 +161,8 @@ def _path() -> Path:
 def _do(user_id: int, what: str, sentence: str, work: Callable[[Run], Outcome]) -> Outcome:
     try:
         with exclusive(_path()) as file:
+            # What a job that was cut off has left is none of this one's.
+            os.ftruncate(file.fileno(), 0)
             entry = history.write(user_id, what, history.UNFINISHED, sentence)
             outcome = _outcome(work, Run(file.fileno(), entry))
             # While it is locked: an entry without an end and without a lock is of one cut off.

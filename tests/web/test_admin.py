@@ -89,7 +89,7 @@ def test_verifying_tells_what_is_wrong_and_changes_nothing(
     assert "<strong>00000001.txt</strong>: Byte 0, of term " in page
     assert re.search(r"Verified 2 segments in \d+\.\d s: 1 right, 1 wrong\.", page)
     assert level(page) == messages.ERROR
-    assert 'name="_selected_action" value="1"' in page  # of the form to repair it
+    assert 'name="name" value="00000001.txt"' in page  # of the form to repair it
     assert path.read_bytes()[:1] == b"9"
 
 
@@ -398,7 +398,27 @@ def test_what_is_no_number_of_terms_is_refused(data_dir: Path, operator: Client,
     assert not Segment.objects.exists()
 
 
-FORMS = ("populate/", "verify-all/", "repair-all/", "stop/", "remove-strays/")
+def test_what_was_found_is_repaired_from_the_list(data_dir: Path, operator: Client) -> None:
+    list(populate.segments([0, 1, 2], 1))
+    damage(data_dir / "segments" / "00000001.txt")
+    Segment.objects.filter(number=2).delete()  # its file is left
+    page = started(operator, "verify-all/")
+    assert f'action="{LIST}repair-found/"' in page
+    names = re.findall('name="name" value="(.*?)"', page)
+    assert names == ["00000001.txt", "00000002.txt"]
+    page = started(operator, "repair-found/", name=[*names, "../secret_key"])
+    assert "0 right, 2 repaired." in page
+    assert Segment.objects.filter(number=2).exists()
+
+
+def test_what_is_gone_is_not_told_as_verified(data_dir: Path, operator: Client) -> None:
+    form = {"action": "verify", "_selected_action": "7"}
+    page = operator.post(LIST, form, follow=True).content.decode()
+    assert "there is nothing to do" in page
+    assert not LogEntry.objects.exists()
+
+
+FORMS = ("populate/", "verify-all/", "repair-all/", "repair-found/", "stop/", "remove-strays/")
 
 
 @pytest.mark.parametrize("address", FORMS)
