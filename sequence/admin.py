@@ -60,7 +60,6 @@ class SegmentAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         *("served", "checked_blocks", "repaired", "built_at", "read_at"),
     )
     search_fields = ("=number",)
-    search_help_text = "The number of a segment, or F(n) for the segment that holds that term"
     list_per_page = 100
     actions = ("verify", "repair")
 
@@ -307,8 +306,11 @@ class LogEntryAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
 
 
 def _time(value: object) -> str:
-    """Return a time as text; what a damaged row has in its place is none."""
-    return f"{value:%Y-%m-%d %H:%M:%S}" if is_time(value) else "–"
+    """Return a time, whose line may end before the hour; what a damaged row has there is none."""
+    if not is_time(value):
+        return "–"
+    day, time = f"{value:%Y-%m-%d}", f"{value:%H:%M:%S}"
+    return format_html('<span class="day">{}</span> {}', day, time)
 
 
 def _assert_posted(request: HttpRequest, is_permitted: Callable[[HttpRequest], bool]) -> None:
