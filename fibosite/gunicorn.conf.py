@@ -141,9 +141,9 @@ def post_worker_init(worker: Worker) -> None:
 def worker_exit(server: Arbiter, worker: Worker) -> None:
     """Stop the background work: no client waits for it, and Python would finish it at exit."""
     from sequence.index import counters, health
-    from sequence.operations import populate
+    from sequence.operations import jobs
     from sequence.segments import build
 
-    for background in (build.builders, health.index_thread, populate.populating):
+    for background in (build.builders, health.index_thread, jobs.running):
         background.stop()
     counters.write()

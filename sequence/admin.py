@@ -1,29 +1,43 @@
 """The stored segments for the operator, to look at and not to edit."""
 
+import re
+from collections.abc import Callable
+from contextlib import suppress
 from functools import partial, partialmethod
-from typing import Any
+from typing import Any, cast
+from urllib.parse import urlencode
 
 from django.contrib import admin, messages
+from django.contrib.admin.models import LogEntry
+from django.contrib.admin.views.main import PAGE_VAR, SEARCH_VAR
 from django.contrib.auth import get_permission_codename
 from django.core.exceptions import PermissionDenied
 from django.db import DatabaseError
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
-from django.urls import URLPattern, path
+from django.urls import URLPattern, path, reverse
+from django.utils.html import format_html
 
 from sequence import conf
-from sequence.errors import FiboError
+from sequence.accounts import history
+from sequence.errors import FiboError, ParameterError
+from sequence.index import engine
 from sequence.index.failures import Failures
-from sequence.models import Segment
-from sequence.operations import populate, reconcile, verify
+from sequence.models import Segment, is_time
+from sequence.operations import jobs, populate, reconcile, verify
 from sequence.protocol.query import whole_number
-from sequence.segments import budget, build, inventory
-from sequence.text.layout import segment_name
+from sequence.segments import inventory
+from sequence.text.layout import digit_count, offset, segment_name
 from sequence.web import plots
 
-PATIENCE_S = 5
-"""How long the page waits until the store is populated."""
+PATIENCE_S = 0.5
+"""How long the list waits for the end of a job that was just started."""
+
+LIST = "admin:sequence_segment_changelist"
+
+_TERM = re.compile(r"[Ff]\s*\(?(.*?)\)?", re.DOTALL)
+"""A search for a term."""
 
 admin.site.site_header = admin.site.site_title = "FiboService"
 admin.site.index_title = "The store"
@@ -33,18 +47,19 @@ admin.site.index_title = "The store"
 class SegmentAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     """The segments with their totals: read only, as rows are derived from files.
 
-    Of a row, which may be damaged, only the number is used: arithmetic knows the rest, and `wrong`
+    Of a row, which may be damaged, only the number is used: arithmetic knows the rest, and `state`
     says where the row differs.
     """
 
     list_display = (
-        *("number", "wrong", "terms", "bytes", "served", "checked_blocks", "repaired"),
-        *("created_at", "served_at"),
+        *("number", "state", "terms", "bytes", "served", "checked_blocks", "repaired"),
+        *("built_at", "read_at"),
     )
-    fields = ("file", "offset", "digits", *list_display)
-    readonly_fields = fields
+    fields = readonly_fields = (
+        *("number", "file", "terms", "offset", "bytes", "digits", "state"),
+        *("served", "checked_blocks", "repaired", "built_at", "read_at"),
+    )
     search_fields = ("=number",)
-    search_help_text = "The number of a segment"
     list_per_page = 100
     actions = ("verify", "repair")
 
@@ -53,15 +68,22 @@ class SegmentAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         return inventory.rows().order_by(*self.get_ordering(request) or ("number",))
 
     def get_urls(self) -> list[URLPattern]:
-        """Return the admin's own addresses, and those of the two forms of the list."""
-        populate = self.admin_site.admin_view(self.populate_view)
-        remove = self.admin_site.admin_view(self.remove_strays_view)
+        """Return the admin's own addresses, and those of the forms of the list."""
+        views = {
+            "populate": self.populate_view,
+            "verify-all": self.verify_all_view,
+            "repair-found": self.repair_found_view,
+            "repair-all": self.repair_all_view,
+            "stop": self.stop_view,
+            "remove-strays": self.remove_strays_view,
+            "holder": self.holder_view,
+        }
         # The admin finds an address by such a name.
-        return [
-            path("populate/", populate, name="sequence_segment_populate"),
-            path("remove-strays/", remove, name="sequence_segment_remove_strays"),
-            *super().get_urls(),
+        own = [
+            path(f"{word}/", self.admin_site.admin_view(view), name=f"sequence_segment_{word}")
+            for word, view in views.items()
         ]
+        return own + super().get_urls()
 
     def _has_permission(self, request: HttpRequest, *_: Any, act: str) -> bool:
         return bool(request.user.has_perm(f"sequence.{get_permission_codename(act, self.opts)}"))
@@ -70,6 +92,12 @@ class SegmentAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     has_repair_permission = partialmethod(_has_permission, act="repair")
     has_populate_permission = partialmethod(_has_permission, act="populate")
 
+    def has_stop_permission(self, request: HttpRequest) -> bool:
+        """Whether the operator may start a job of some kind."""
+        return any(
+            self._has_permission(request, act=act) for act in ("verify", "repair", "populate")
+        )
+
     def _never(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
 
@@ -77,76 +105,93 @@ class SegmentAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
 
     @admin.action(permissions=["verify"], description="Verify the selected segments")
     def verify(self, request: HttpRequest, segments: QuerySet[Segment]) -> None:
-        """Show what is wrong with them, and change nothing."""
-        count, wrong = self._show_findings(request, segments)
-        messages.success(request, f"Verified {count}: {count - wrong} right, {wrong} wrong.")
+        """Have them compared with arithmetic, and nothing changed."""
+        _start_on(request, _names(segments), "Verifying")
 
     @admin.action(permissions=["repair"], description="Repair the selected segments")
     def repair(self, request: HttpRequest, segments: QuerySet[Segment]) -> None:
-        """Show what is wrong with them, and repair it."""
-        repairs = Failures("repaired", partial(messages.error, request))
-        count, wrong = self._show_findings(request, segments, repairs)
-        messages.success(request, f"Repaired {wrong - len(repairs.sentences)} of {count}.")
+        """Have them compared with arithmetic, and what is wrong repaired."""
+        _start_on(request, _names(segments), "Repairing", Failures("repaired"))
 
-    def _show_findings(
-        self, request: HttpRequest, segments: QuerySet[Segment], repairs: Failures | None = None
-    ) -> tuple[int, int]:
-        """Show what is wrong; return how many segments were verified, and how many are wrong."""
-        numbers = segments.order_by("number").values_list("number", flat=True)
-        names = [segment_name(number) for number in numbers]
-        wrong = 0
-        for verified in verify.files(names, build.BUILDERS, repairs):
-            for finding in verified.findings:
-                messages.warning(request, f"{finding.name}: {finding.sentence}")
-            wrong += bool(verified.findings)
-        return len(names), wrong
+    def repair_found_view(self, request: HttpRequest) -> HttpResponse:
+        """Have those files repaired that a job has found to be wrong, with a row or without one."""
+        _assert_posted(request, self.has_repair_permission)
+        names = [*filter(conf.layout().is_name, request.POST.getlist("name"))]
+        _start_on(request, names, "Repairing", Failures("repaired"))
+        return redirect(LIST)
+
+    def verify_all_view(self, request: HttpRequest) -> HttpResponse:
+        """Have all that is stored compared with arithmetic."""
+        _assert_posted(request, self.has_verify_permission)
+        _start(request, history.ALL, f"Verifying {history.ALL}.", verify.all_as_job)
+        return redirect(LIST)
+
+    def repair_all_view(self, request: HttpRequest) -> HttpResponse:
+        """Have all that is stored compared with arithmetic, and what is wrong repaired."""
+        _assert_posted(request, self.has_repair_permission)
+        work = partial(verify.all_as_job, repairs=Failures("repaired"))
+        _start(request, history.ALL, f"Repairing {history.ALL}.", work)
+        return redirect(LIST)
+
+    def populate_view(self, request: HttpRequest) -> HttpResponse:
+        """Have the first terms stored."""
+        _assert_posted(request, self.has_populate_permission)
+        try:
+            upto = whole_number("upto", _plain(request.POST.get("upto")), conf.max_sn())
+        except ParameterError as error:
+            messages.error(request, str(error))
+        else:
+            what = f"the first {upto:,} terms"
+            _start(request, what, f"Populating: {what}.", partial(populate.as_job, upto))
+        return redirect(LIST)
+
+    def stop_view(self, request: HttpRequest) -> HttpResponse:
+        """Have the job that runs stop after the segments that it is at."""
+        _assert_posted(request, self.has_stop_permission)
+        jobs.stop()
+        return redirect(LIST)
 
     def remove_strays_view(self, request: HttpRequest) -> HttpResponse:
         """Remove the rows that are of no segment, and have those of files without one written."""
-        if request.method != "POST" or not self.has_repair_permission(request):
-            raise PermissionDenied
+        _assert_posted(request, self.has_repair_permission)
         try:
-            messages.success(request, f"Removed {inventory.remove_strays():,} rows of no segment.")
+            removed = f"Removed {inventory.remove_strays():,} rows of no segment."
             # Such a row may have been that of a file once.
             reconcile.submit()
+            name = engine.current().name
+            history.write(_user_id(request), name, messages.SUCCESS, removed, name)
+            messages.success(request, removed)
         except (OSError, DatabaseError) as error:
             messages.error(request, f"The rows cannot be removed: {error}.")
-        return redirect("admin:sequence_segment_changelist")
+        return redirect(LIST)
 
-    def populate_view(self, request: HttpRequest) -> HttpResponse:
-        """Have the first terms stored, and return to the list with the outcome."""
-        if not self.has_populate_permission(request):
-            raise PermissionDenied
-        try:
-            upto = whole_number("upto", request.POST.get("upto"), conf.max_sn())
-            self._populate(request, upto)
-        except (FiboError, OSError, DatabaseError) as error:
-            messages.error(request, str(error))
-        return redirect("admin:sequence_segment_changelist")
+    def holder_view(self, request: HttpRequest) -> HttpResponse:
+        """Show the segment that holds a term: a search for F(n), for those who do not know that."""
+        query = urlencode({SEARCH_VAR: f"F({request.GET.get('n', '').strip()})"})
+        return redirect(f"{reverse(LIST)}?{query}")
 
-    def _populate(self, request: HttpRequest, upto: int) -> None:
-        try:
-            built = populate.submit(upto).result(PATIENCE_S)
-        except TimeoutError:
-            left = len(populate.missing(upto))
-            messages.info(
-                request, f"{left:,} segments are still to be built; this page shows those that are."
-            )
-            return
-        if built is None:
-            messages.error(request, "Populating cannot begin now: no thread can be started.")
-        else:
-            length_bytes = sum(segment.length_bytes for segment in built)
-            messages.success(
-                request,
-                f"The first {budget.max_terms(upto):,} terms are stored: "
-                f"built {len(built):,} segments, {length_bytes:,} bytes.",
-            )
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Segment], search_term: str
+    ) -> tuple[QuerySet[Segment], bool]:
+        """Return the segment of that number, or the one that holds F(n)."""
+        if (n := _term(search_term)) is None:
+            return super().get_search_results(request, queryset, search_term)
+        return queryset.filter(number=conf.layout().segment_of(n)), False
 
-    @admin.display(description="what is wrong")
-    def wrong(self, segment: Segment) -> str:
-        """What is wrong with the row and its file."""
-        return " ".join(inventory.faults_at_once(segment)) or "–"
+    @admin.display
+    def state(self, segment: Segment) -> str:
+        """What is wrong with the row, and with the length of its file."""
+        return " ".join(inventory.faults_at_once(segment)) or "stored"
+
+    @admin.display(description="built", ordering="created_at")
+    def built_at(self, segment: Segment) -> str:
+        """When it was built."""
+        return _time(segment.created_at)
+
+    @admin.display(description="last read", ordering="served_at")
+    def read_at(self, segment: Segment) -> str:
+        """When it was read for the last time."""
+        return _time(segment.served_at)
 
     @admin.display(ordering="number")
     def terms(self, segment: Segment) -> str:
@@ -182,22 +227,175 @@ class SegmentAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         form_url: str = "",
         extra_context: dict[str, Any] | None = None,
     ) -> HttpResponse:
-        """Return the page of a segment, with the form to repair it."""
-        context = {"may_repair": self.has_repair_permission(request)}
+        """Return the page of a segment, with the forms to verify and repair it."""
+        context = {
+            "may_verify": self.has_verify_permission(request),
+            "may_repair": self.has_repair_permission(request),
+        }
         return super().change_view(request, object_id, form_url, context | (extra_context or {}))
+
+    def history_view(
+        self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """Return what was done to a segment, by itself and with all others, newest first."""
+        entries = self.get_paginator(request, history.of_segment(object_id), 100)
+        context = {"action_list": entries.get_page(request.GET.get(PAGE_VAR, 1))}
+        return super().history_view(request, object_id, context | (extra_context or {}))
 
     def changelist_view(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
-        """Return the list, with the totals of the store and the forms that the operator may use."""
+        """Return the list, with the latest job, the totals, and the forms that may be used."""
         found = inventory.take()
         context = {
+            "title": "The stored segments",
+            "job": _latest_job(),
+            "holder": _holder(request.GET.get(SEARCH_VAR, "")),
             "totals": {name: f"{total:,}" for name, total in found.totals().items()},
             "missing": len(found.missing),
             "strays": inventory.strays().count(),
             "coverage": plots.coverage(found),
             "max_sn": conf.max_sn(),
             "may_populate": self.has_populate_permission(request),
+            "may_verify": self.has_verify_permission(request),
             "may_repair": self.has_repair_permission(request),
+            "may_stop": self.has_stop_permission(request),
         }
         return super().changelist_view(request, context | (extra_context or {}))
+
+
+@admin.register(LogEntry)
+class LogEntryAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
+    """What operators did: read only."""
+
+    list_display = ("when", "user", "what", "outcome")
+    list_display_links = None
+    list_select_related = ("user",)
+    list_filter = ("user",)
+    search_fields = ("object_repr", "change_message")
+    list_per_page = 100
+
+    def _never(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    has_add_permission = has_change_permission = has_delete_permission = _never
+
+    class Media:
+        css = {"all": ["sequence/admin.css"]}  # noqa: RUF012
+
+    @admin.display(ordering="action_time")
+    def when(self, entry: LogEntry) -> str:
+        """When it was started."""
+        return _time(entry.action_time)
+
+    @admin.display(ordering="object_repr")
+    def what(self, entry: LogEntry) -> str:
+        """What it was about, as a link if that has a page."""
+        if entry.get_admin_url():
+            return format_html('<a href="{}">{}</a>', entry.get_admin_url(), entry.object_repr)
+        return entry.object_repr
+
+    @admin.display(description="what came of it")
+    def outcome(self, entry: LogEntry) -> str:
+        """Return the outcome, coloured by its level."""
+        return format_html(
+            '<span class="level-{}">{}</span>',
+            entry.action_flag,
+            entry.get_change_message() or entry,
+        )
+
+
+def _time(value: object) -> str:
+    """Return a time, whose line may end before the hour; what a damaged row has there is none."""
+    if not is_time(value):
+        return "–"
+    day, time = f"{value:%Y-%m-%d}", f"{value:%H:%M:%S}"
+    return format_html('<span class="day">{}</span> {}', day, time)
+
+
+def _assert_posted(request: HttpRequest, is_permitted: Callable[[HttpRequest], bool]) -> None:
+    if request.method != "POST" or not is_permitted(request):
+        raise PermissionDenied
+
+
+def _user_id(request: HttpRequest) -> int:
+    return cast("int", request.user.pk)
+
+
+def _names(segments: QuerySet[Segment]) -> list[str]:
+    return [*map(segment_name, segments.order_by("number").values_list("number", flat=True))]
+
+
+def _start(
+    request: HttpRequest, what: str, sentence: str, work: Callable[[jobs.Run], jobs.Outcome]
+) -> None:
+    """Start a job and wait a moment for its end; the list shows what becomes of it."""
+    if jobs.progress():
+        messages.error(request, "A job is running. Start this one when it has ended.")
+        return
+    try:
+        if jobs.submit(_user_id(request), what, sentence, work).result(PATIENCE_S) is None:
+            messages.error(request, "It cannot begin now: no thread can be started.")
+    except TimeoutError:
+        pass  # it goes on
+    except (FiboError, OSError, DatabaseError) as error:
+        messages.error(request, f"It cannot begin: {str(error).rstrip('.')}.")
+
+
+def _start_on(
+    request: HttpRequest, names: list[str], doing: str, repairs: Failures | None = None
+) -> None:
+    """Start a job about those files."""
+    if not names:
+        messages.warning(request, "No segments are left of those: there is nothing to do.")
+        return
+    what = names[0] if len(names) == 1 else f"{len(names):,} segments"
+    _start(request, what, f"{doing} {what}.", partial(verify.as_job, names, repairs=repairs))
+
+
+def _latest_job() -> dict[str, Any] | None:
+    """Return what the list shows of the job that runs, or that was started last."""
+    entry, progress = jobs.latest()
+    if entry is None:
+        return None
+    if progress:
+        return {"entry": entry, "progress": progress, "left": jobs.left(entry, progress)}
+    if entry.action_flag == history.UNFINISHED:
+        return {"entry": entry, "is_cut_off": True}
+    findings = list(history.findings(entry)[: jobs.MAX_NOTED])
+    wrong = [each.object_repr for each in findings if each.action_flag == messages.ERROR]
+    return {
+        "entry": entry,
+        "findings": findings,
+        "wrong": wrong,
+        # What else is wrong, such as the index, is repaired with all.
+        "repair": "repair-found" if all(map(conf.layout().is_name, wrong)) else "repair-all",
+    }
+
+
+def _plain(number: str | None) -> str | None:
+    """Return a number as people write it, "60,000", without what they put between its digits."""
+    return number and re.sub(r"[\s,_]", "", number)
+
+
+def _term(search: str) -> int | None:
+    """Return n of a search for F(n) that can be stored; None for any other search."""
+    found = _TERM.fullmatch(search.strip())
+    with suppress(ParameterError):
+        return found and whole_number("n", _plain(found[1]), max(conf.max_sn() - 1, 0))
+    return None
+
+
+def _holder(search: str) -> dict[str, Any] | None:
+    """Return what the list says of the segment that holds the term that is searched for."""
+    n, layout = _term(search), conf.layout()
+    if n is None:
+        return {"max_n": conf.max_sn() - 1} if _TERM.fullmatch(search.strip()) else None
+    planned = layout.planned(layout.segment_of(n))
+    return {
+        "n": n,
+        "digits": digit_count(n),
+        "planned": planned,
+        "position": offset(n) - planned.start_offset,
+        "is_stored": inventory.is_stored(planned.number),
+    }

@@ -1,19 +1,19 @@
 """Fills the store ahead of time."""
 
 from collections.abc import Generator
-from concurrent.futures import Future
-from functools import partial
 from itertools import takewhile
+from time import monotonic
+
+from django.contrib.messages.constants import SUCCESS, WARNING
 
 from sequence import conf
-from sequence.background import Background, each
+from sequence.background import each
 from sequence.index.failures import Failures
 from sequence.models import Segment
+from sequence.operations.jobs import Outcome, Run
 from sequence.segments import budget, build, inventory, storage
 from sequence.text.layout import segment_name
 from sequence.text.span import Span
-
-populating = Background(1, "populate")
 
 
 def missing(upto: int) -> list[int]:
@@ -46,14 +46,19 @@ def segments(numbers: list[int], workers: int) -> Generator[Segment]:
     failures.raise_if_any()
 
 
-def submit(upto: int) -> Future[list[Segment] | None]:
-    """Have the segments of the first `upto` terms built in the background; return what is built.
-
-    Goes on until all of them are stored, or the process ends. Clients' segments have other threads.
-    """
-    return populating.submit(f"populate {upto}", partial(_until_stopped, upto))
-
-
-def _until_stopped(upto: int) -> list[Segment]:
-    built = segments(missing(upto), build.BUILDERS)
-    return list(takewhile(lambda _: not populating.stopped, built))
+def as_job(upto: int, run: Run) -> Outcome:
+    """Build the segments of the first `upto` terms; return what came of it."""
+    numbers, started = missing(upto), monotonic()
+    count = length_bytes = 0
+    for segment in run.counted(segments(numbers, build.BUILDERS), len(numbers)):
+        count += 1
+        length_bytes += segment.length_bytes
+    built = f"built {count:,} segments, {length_bytes:,} bytes, in {monotonic() - started:.1f} s."
+    if run.is_stopped:
+        left = f"{len(numbers) - count:,} segments are still to be built"
+        return Outcome(WARNING, f"Stopped: {built} What is stored stays; {left}.")
+    stored = budget.max_terms(upto)
+    if stored < upto:
+        room = f"There is no room for the other {upto - stored:,}."
+        return Outcome(WARNING, f"The first {stored:,} terms are stored: {built} {room}")
+    return Outcome(SUCCESS, f"The first {stored:,} terms are stored: {built}")

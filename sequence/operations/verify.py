@@ -1,12 +1,16 @@
 """Compares what is stored with arithmetic, says where they differ, and repairs it if asked to."""
 
+from collections import Counter
 from collections.abc import Generator, Iterator
 from contextlib import suppress
 from itertools import pairwise
+from time import monotonic
 from typing import Any, NamedTuple, cast
 
+from django.contrib.messages.constants import ERROR, SUCCESS, WARNING
 from django.db import DatabaseError
 from django.db.models import QuerySet
+from django.template.defaultfilters import pluralize
 
 from sequence import conf
 from sequence.background import each
@@ -15,6 +19,7 @@ from sequence.index.failures import Failures
 from sequence.index.rows import delete, find, forget
 from sequence.models import Segment, Term, as_bytes
 from sequence.operations import reconcile
+from sequence.operations.jobs import Outcome, Run
 from sequence.segments import build, inventory, storage
 from sequence.store.checksum import BlockChecksums
 from sequence.store.store import LABEL, Segments
@@ -22,6 +27,10 @@ from sequence.text import adder
 from sequence.text.compute import compute_terms
 from sequence.text.layout import Planned, segment_name, segment_number, term_at
 from sequence.text.span import Span
+
+RIGHT, REPAIRED = Outcome(SUCCESS, "right"), Outcome(WARNING, "repaired")
+WRONG, NOT_REPAIRED = Outcome(ERROR, "wrong"), Outcome(ERROR, "not repaired")
+"""What comes of a file that is verified, and with `repairs` repaired, in a job."""
 
 
 class Finding(NamedTuple):
@@ -94,6 +103,75 @@ def files(names: list[str], workers: int, repairs: Failures | None = None) -> Ge
         if repairs and verified.findings:
             with repairs.about(name):
                 repair_file(name)
+
+
+def as_job(names: list[str], run: Run, repairs: Failures | None = None) -> Outcome:
+    """Compare those files, and with `repairs` repair what is wrong; return what came of it.
+
+    Writes an entry about each into the log, whether it is right or wrong.
+    """
+    return _in_job(names, run, repairs, Counter(), is_right_noted=True)
+
+
+def all_as_job(run: Run, repairs: Failures | None = None) -> Outcome:
+    """Do so with all that is stored, the index and the label; write entries of what is wrong."""
+    found, outcome = faults(), WRONG
+    if repairs and found:
+        with repairs.about(engine.current().name):
+            repair_faults()
+        outcome = NOT_REPAIRED if repairs.sentences else REPAIRED
+    for finding in found:
+        run.note(outcome.level, finding.name, finding.sentence, finding.name)
+    others = Counter({outcome._replace(sentence=f"{outcome.sentence} in the index"): len(found)})
+    return _in_job(names(), run, repairs, others, is_right_noted=False)
+
+
+def _in_job(
+    names: list[str],
+    run: Run,
+    repairs: Failures | None,
+    others: Counter[Outcome],
+    is_right_noted: bool,
+) -> Outcome:
+    """Verify the files, and repair them; `others` counts what else was wrong."""
+    counts, started = Counter[Outcome](), monotonic()
+    for verified in run.counted(files(names, build.BUILDERS), len(names)):
+        outcome, sentence = _repaired(verified, repairs)
+        counts[outcome] += 1
+        if verified.findings or is_right_noted:
+            run.note(outcome.level, verified.name, sentence, _number(verified.name))
+    return _total(counts, others, run.is_stopped, monotonic() - started)
+
+
+def _total(
+    segments: Counter[Outcome], others: Counter[Outcome], is_stopped: bool, seconds: float
+) -> Outcome:
+    """Return what came of a job that found so many of each."""
+    found = {what: count for what, count in (segments + others).items() if what != RIGHT}
+    counts = ", ".join(f"{found[what]:,} {what.sentence}" for what in sorted(found))
+    sentence = (
+        f"{'Stopped: verified' if is_stopped else 'Verified'} {segments.total():,} "
+        f"segment{pluralize(segments.total())} in {seconds:.1f} s: "
+        f"{f'{segments[RIGHT]:,} right, {counts}' if found else 'nothing is wrong'}."
+    )
+    least = WARNING if is_stopped else SUCCESS
+    # What is repaired is no worry any more; its entries are warnings.
+    return Outcome(ERROR if any(what.level == ERROR for what in found) else least, sentence)
+
+
+def _repaired(verified: Verified, repairs: Failures | None) -> tuple[Outcome, str]:
+    """Repair the file, if it is to be; return what came of it, and the sentences of its entry."""
+    found = " ".join(finding.sentence for finding in verified.findings)
+    if not verified.findings:
+        return RIGHT, "Verified: right."
+    if repairs is None:
+        return WRONG, found
+    failed_before = len(repairs.sentences)
+    with repairs.about(verified.name):
+        repair_file(verified.name)
+    if failed := repairs.sentences[failed_before:]:
+        return NOT_REPAIRED, f"{found} {' '.join(failed)}"
+    return REPAIRED, f"{found} Repaired."
 
 
 def verify_file(name: str) -> Verified:

@@ -9,10 +9,10 @@ from time import monotonic, sleep
 def idle() -> None:
     """Waits until nothing is being made in the background."""
     from sequence.index import health
-    from sequence.operations import populate
+    from sequence.operations import jobs
     from sequence.segments import build
 
-    for background in (populate.populating, build.builders, health.index_thread):
+    for background in (jobs.running, build.builders, health.index_thread):
         # What is being made may have more made.
         while futures := list(background._under_way.values()):
             for future in futures:
