@@ -311,7 +311,7 @@ def test_numbers_are_looked_up_and_plotted_without_javascript(visit: Visit) -> N
     page.fill("#count", "50")
     page.click("main button >> nth=0")
     assert page.input_value("#count") == "50"
-    assert page.locator("svg").count() == 4
+    assert page.locator("figure > svg").count() == 8
 
 
 def test_everything_is_reached_by_the_keyboard(visit: Visit) -> None:
@@ -535,7 +535,7 @@ def test_every_plot_says_in_words_what_it_shows(visit: Visit) -> None:
 
 def test_a_plot_tells_its_values_to_the_pointer_and_to_the_keyboard(visit: Visit) -> None:
     page = visit.to("/plots?sn=3000")
-    told = page.locator("figure").first.locator(".reading", has_text="F(1,500): 313 digits")
+    told = page.locator("figure").first.locator(".reading", has_text="F(1,200): 251 digits")
     words = told.locator("text")
     expect(words).not_to_be_visible()
     told.locator(".area").hover()
@@ -546,7 +546,7 @@ def test_a_plot_tells_its_values_to_the_pointer_and_to_the_keyboard(visit: Visit
     expect(words).to_be_visible()
     page.keyboard.press("Tab")
     expect(words).not_to_be_visible()
-    expect(page.get_by_role("img", name="F(1,650): 345 digits").locator("text")).to_be_visible()
+    expect(page.get_by_role("img", name="F(1,800): 376 digits").locator("text")).to_be_visible()
 
 
 def test_the_walk_is_of_the_modulus_that_was_asked_for(visit: Visit) -> None:
