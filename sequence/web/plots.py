@@ -22,7 +22,10 @@ Point = tuple[float, float]
 POINTS = 100
 """Of a line: more would coincide. If there are no more terms, their steps are drawn."""
 READINGS = 20
-"""How many places of a line tell their value: the keyboard reaches each of them."""
+"""How many places of a line tell their value."""
+KEYBOARD_STEP = 4
+"""The keyboard reaches one in so many of them, to be soon through."""
+LEFT_EDGE = -60
 ROW_HEIGHT, STRIP_HEIGHT = 24, 18
 MAX_RUNS = 12
 """Of stored segments, that are named one by one."""
@@ -59,6 +62,8 @@ class Reading(NamedTuple):
     y: float
     label: str
     has_dot: bool = True
+    has_focus: bool = True
+    """Whether the keyboard reaches it."""
 
     @property
     def anchor(self) -> str:
@@ -250,16 +255,14 @@ def _run(run: range) -> str:
 
 
 def _told(name: str, across: Scale, numbers: list[int], bottom: int) -> Iterator[Reading]:
-    """Yield what each run of a strip is: its segments, its terms and its bytes."""
+    """Yield which segments and terms each run of a strip is."""
     for run in list(runs(numbers))[:MAX_RUNS]:
-        span, terms = bytes_of(run), conf.layout().terms(run[0])
-        last = conf.layout().terms(run[-1]).stop - 1
+        span, first, last = bytes_of(run), *(conf.layout().planned(run[end]) for end in (0, -1))
         left, width = across.place(span.start), max(across.place(span.length), MIN_WIDTH)
-        label = (
-            f"{name}: segment{'s' * (len(run) > 1)} {_run(run)}, F({terms.start:,}) to F({last:,})"
-        )
+        label = f"{name}: {_run(run)}, F({first.terms.start:,}) to F({last.terms.stop - 1:,})"
         area = Bar(left, bottom, width, STRIP_HEIGHT)
-        yield Reading(area, left + width / 2, bottom + STRIP_HEIGHT, label, has_dot=False)
+        # From the left edge of the drawing: there is room for the longest.
+        yield Reading(area, LEFT_EDGE, bottom + STRIP_HEIGHT, label, has_dot=False)
 
 
 def _totals(name: str, numbers: list[int], text_bytes: int) -> tuple[str, ...]:
@@ -289,13 +292,15 @@ def _line(  # noqa: PLR0913, PLR0917
 ) -> Plot:
     """Return the plot of a figure at each number up to the count; `told` is how one is said."""
     across, up = Scale(count, WIDTH), Scale(figure(count), HEIGHT)
+    numbers = _parts(count, READINGS)
 
     def reading(n: int) -> Reading:
         left, right = (across.place(n + side * count / READINGS) for side in (-0.5, 0.5))
         left, right = max(left, 0), min(right, WIDTH)
         label = told.format(f"{n:,}", f"{figure(n):,}")
         area = Bar(left, 0, round(right - left, 1), HEIGHT)
-        return Reading(area, across.place(n), up.place(figure(n)), label)
+        focus = numbers.index(n) % KEYBOARD_STEP == 0
+        return Reading(area, across.place(n), up.place(figure(n)), label, has_focus=focus)
 
     return Plot(
         name,
@@ -308,7 +313,7 @@ def _line(  # noqa: PLR0913, PLR0917
         up.ticks,
         line=tuple(_steps(across, up, figure) if count <= POINTS else _points(across, up, figure)),
         marks=((WIDTH, HEIGHT, f"{figure(count):,}" if count <= 10**9 else ""),),
-        readings=tuple(reading(n) for n in _parts(count, READINGS)),
+        readings=tuple(map(reading, numbers)),
     )
 
 

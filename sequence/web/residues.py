@@ -95,8 +95,8 @@ def _carpet(name: str, place: int) -> Carpet:
         cells = [n for n, value in enumerate(found) if value == shade]
         shades.append((shade, "".join(f"M{n % ROW} {n // ROW}h1v1h-1z" for n in cells)))
     summary = (
-        f"The {name} of F(0) to F({ROW * CARPET_ROWS - 1:,}), {ROW} terms a row, darker for larger "
-        f"digits. It repeats after {period:,} terms: "
+        f"The {name} of F(0) to F({ROW * CARPET_ROWS - 1:,}), {ROW} terms a row, stronger "
+        f"for larger digits. It repeats after {period:,} terms: "
         + ("every row is the same." if rows == 1 else f"every {rows}th row is the same.")
     )
     return Carpet(name, summary, period, rows, shades)

@@ -547,7 +547,7 @@ def test_the_terms_lead_to_one_another(visit: Visit) -> None:
 
 def test_a_term_is_looked_up_by_its_number(visit: Visit) -> None:
     page = visit.to("/plots")
-    page.fill("#n", "100,000")
+    page.fill("#n", "10,000,001")
     page.press("#n", "Enter")
     expect(page.locator("h1")).to_have_text("F(10,000,001)")
     assert page.locator("#digits").count() == 0
@@ -685,7 +685,7 @@ def test_every_plot_says_in_words_what_it_shows(visit: Visit) -> None:
 
 def test_a_plot_tells_its_values_to_the_pointer_and_to_the_keyboard(visit: Visit) -> None:
     page = visit.to("/plots?sn=3000")
-    told = page.locator("figure").first.locator(".reading", has_text="F(1,500): 313 digits")
+    told = page.locator("figure").first.locator(".reading", has_text="F(1,200): 251 digits")
     words = told.locator("text")
     expect(words).not_to_be_visible()
     told.locator(".area").hover()
@@ -696,7 +696,7 @@ def test_a_plot_tells_its_values_to_the_pointer_and_to_the_keyboard(visit: Visit
     expect(words).to_be_visible()
     page.keyboard.press("Tab")
     expect(words).not_to_be_visible()
-    expect(page.get_by_role("img", name="F(1,650): 345 digits").locator("text")).to_be_visible()
+    expect(page.get_by_role("img", name="F(1,800): 376 digits").locator("text")).to_be_visible()
 
 
 def test_the_walk_is_of_the_modulus_that_was_asked_for(visit: Visit) -> None:
