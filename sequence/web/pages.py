@@ -218,6 +218,7 @@ def contains(digits: str, place: Place | None, root: str) -> str:
     context: dict[str, Any] = {"digits": digits, "place": place, "looked_up": {"digits": digits}}
     context |= {"root": root, "canonical": f"{root}terms?contains={digits}"}
     if place:
+        context["picture"] = f"{root}card.png?n={place.n}"
         shown_to = place.position + len(digits) + len(place.after)
         context["has_more"] = shown_to < layout.digit_count(place.n)
     return _page("contains", **context)
