@@ -1,6 +1,7 @@
-"""Check every byte of a download, in any format, by arithmetic: verify_download.py [FILE [START]]
+"""Check every byte of a download of terms by arithmetic: verify_download.py [FILE [START]]
 
-FILE may be - for standard input; START is its first term, 0 if not given. Status 1: it is wrong.
+It reads text, lines, bfile, jsonl and csv. FILE may be - for standard input; START is its first
+term, 0 if not given. Status 1: it is wrong.
 """
 
 import sys

@@ -3,6 +3,7 @@
 Nothing here blocks: what cannot be done now raises BlockingIOError.
 """
 
+import select
 import socket
 import struct
 from collections.abc import Generator
@@ -87,13 +88,10 @@ class Connection:
         return request
 
     def has_left(self) -> bool:
-        """Whether the client has closed its end: for good, or a program that only reads on."""
-        try:
-            return not self.socket.recv(1, socket.MSG_PEEK)
-        except BlockingIOError:
-            return False
-        except OSError:
-            return True
+        """Whether the client has closed its end. One that still reads cannot be told from it."""
+        poll = select.poll()
+        poll.register(self.socket, select.POLLRDHUP)
+        return bool(poll.poll(0))
 
     def close(self) -> None:
         """Close the socket and the conversation, and discard what is not sent."""

@@ -46,6 +46,8 @@ FRAMED_BYTES = 64 * 1024
 """How many bytes of small pieces are collected before they are sent."""
 TURN_BYTES = 1024 * 1024
 """How many bytes a thread sends to one client before it serves others that are ready."""
+TURN_S = 0.05
+"""How long a thread computes for one client before it sends, and then serves others."""
 PATIENCE_MS = {HEAD: 2, ROOM: 20}
 """How long an idle thread waits for a client by itself before it leaves that to the loop."""
 MARGIN_S = 0.5
@@ -312,7 +314,7 @@ class ThreadWorker(Worker):  # type: ignore[misc]
 
     def serve(self, connection: Connection, poll: select.poll) -> None:
         """Resume the conversation until its client must act first or others are to be served."""
-        turn_ends = connection.outbox.sent_bytes + TURN_BYTES
+        turn_ends, due = connection.outbox.sent_bytes + TURN_BYTES, monotonic() + TURN_S
         while True:
             try:
                 if connection.step():
@@ -330,8 +332,8 @@ class ThreadWorker(Worker):  # type: ignore[misc]
                     self.log.info("A reader that had stalled was dropped.")
                 self.drop(connection)
                 return
-            is_turn_over = connection.outbox.sent_bytes > turn_ends or connection.waits_for is HEAD
-            if is_turn_over and not self.ready.empty():
+            is_turn_over = connection.outbox.sent_bytes > turn_ends or monotonic() > due
+            if (is_turn_over or connection.waits_for is HEAD) and not self.ready.empty():
                 self.ready.put(connection)
                 return
 
@@ -414,13 +416,15 @@ class ThreadWorker(Worker):  # type: ignore[misc]
             if not self.alive or not self.cfg.keepalive or self.is_full:
                 response.force_close()
             body = self.wsgi(environ, response.start_response)
+            due = monotonic() + TURN_S
             try:
                 for piece in pieces_of(body):
                     response.write(piece)
                     del piece  # from here on the outbox alone refers to it
                     connection.needs_reset = response.ends_with_connection
-                    if connection.outbox.length_bytes >= FRAMED_BYTES:
+                    if connection.outbox.length_bytes >= FRAMED_BYTES or monotonic() > due:
                         yield ROOM
+                        due = monotonic() + TURN_S
                 if response.is_short:
                     raise Truncated(f"{response.sent} of {response.response_length} bytes")
                 response.close()

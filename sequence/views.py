@@ -3,7 +3,8 @@
 import json
 import sys
 from collections.abc import Callable
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -25,10 +26,10 @@ from sequence.text import facts, search
 from sequence.text.format import PLAIN
 from sequence.text.layout import MAX_N
 from sequence.text.residues import Residues
-from sequence.text.term import LONG, Numeral
+from sequence.text.term import Numeral
 from sequence.web import bulkhead, cards, forms, guides, metrics, pages, residues, term_facts
 from sequence.web.png import PNG
-from sequence.web.refusals import HTML, JSON, PAGE, TEXT, refuse, refuse_for, uncached
+from sequence.web.refusals import HTML, JSON, PAGE, refuse, refuse_for, uncached
 from sequence.web.responses import preferred, public, represent, small
 
 OPENAPI = (Path(__file__).parent / "web" / "openapi.json").read_text()
@@ -37,8 +38,10 @@ there may be no descriptor for a file when it is asked for."""
 UNCACHED = {"Cache-Control": "no-store"}
 REVALIDATE = "public, no-cache"
 """For what depends on the operator's settings."""
-SHORT_DIGITS = 1000
-"""So many first or last digits take some 5 ms at n = 10^18; ten times as many take 0.2 s."""
+SLOW_TERM = 1_000_000
+"""Its digits take some 10 ms; those of F(10^7) 65."""
+SHORT_DIGITS = 100
+"""So many first or last digits take less than a millisecond at n = 10^18; 10,000 take 0.25 s."""
 HAS_LEFT = "fibo.has_left"
 """Where the server puts a function that says whether the client has closed its connection."""
 A_DAY = "public, max-age=86400"
@@ -113,29 +116,23 @@ def term(request: HttpRequest, n: str) -> HttpResponseBase:
     parameters = asked(request, *query.TERM)
     kind = preferred(request, parameters)
     about = query.term(n, parameters)
-    if kind == TEXT and about.modulus:
-        return small(request, str(facts.residue(about.n, about.modulus)), PLAIN)
-    with bulkhead.entered() if _takes_long(about) else nullcontext():
-        if about.is_partial:
-            return _ends(request, about, kind)
-        if kind == HTML and about.radix == 10:
-            root = request.build_absolute_uri("/")
-            return page(request, pages.term(about.n, about.modulus, root))
-        if kind == JSON:
-            found = (
-                term_facts.of(about.n, about.modulus)
-                if about.radix == 10
-                else term_facts.in_base(about.n, about.radix)
-            )
-            return small(request, json.dumps(found), JSON, REVALIDATE)
-        return _digits(request, about)
-
-
-def _takes_long(about: query.TermQuery) -> bool:
-    """Whether the answer may take more than some milliseconds."""
     if about.is_partial:
-        return max(about.first or 0, about.last or 0) > SHORT_DIGITS
-    return LONG <= about.n <= conf.max_term()
+        return _ends(request, about, kind)
+    if kind == HTML and about.radix == 10:
+        root = request.build_absolute_uri("/")
+        with _turn(about.n):
+            return page(request, pages.term(about.n, about.modulus, root))
+    if kind == JSON:
+        with _turn(about.n):
+            return small(request, json.dumps(term_facts.about(about)), JSON, REVALIDATE)
+    if about.modulus:
+        return small(request, str(facts.residue(about.n, about.modulus)), PLAIN)
+    return _digits(request, about)
+
+
+def _turn(n: int) -> AbstractContextManager[None]:
+    """Return what to enter while the digits of the term may be computed."""
+    return bulkhead.terms.entered() if SLOW_TERM <= n <= conf.max_term() else nullcontext()
 
 
 def _digits(request: HttpRequest, about: query.TermQuery) -> HttpResponseBase:
@@ -145,14 +142,16 @@ def _digits(request: HttpRequest, about: query.TermQuery) -> HttpResponseBase:
             "format=json tells of it without them, first=20 or last=20 gives some"
         )
         raise ParameterError("n", str(about.n), allowed, maximum=conf.max_term())
-    response = represent(request, Numeral(about.n, about.radix))
+    response = represent(request, Numeral(about.n, about.radix), partial(_turn, about.n))
     patch_vary_headers(response, ["Accept"])
     return response
 
 
 def _ends(request: HttpRequest, about: query.TermQuery, kind: str) -> HttpResponseBase:
     """Return the first digits, the last ones, or both: in lines, or in JSON."""
-    found = term_facts.ends(about)
+    takes_long = max(about.first or 0, about.last or 0) > SHORT_DIGITS
+    with bulkhead.terms.entered() if takes_long else nullcontext():
+        found = term_facts.ends(about)
     if kind == JSON:
         return small(request, json.dumps(found), JSON)
     named = ("first_digits", "last_digits")
@@ -171,7 +170,7 @@ def terms(request: HttpRequest) -> HttpResponseBase:
 
 def _first_place(request: HttpRequest, digits: str, kind: str) -> HttpResponseBase:
     has_left: Callable[[], bool] = request.META.get(HAS_LEFT, search.never)
-    with bulkhead.entered():
+    with bulkhead.searches.entered():
         place = search.first_place(digits, conf.max_sn(), has_left)
     if kind == HTML:
         root = request.build_absolute_uri("/")
@@ -286,10 +285,7 @@ def server_error(request: HttpRequest) -> HttpResponse:
     """Respond to an error that no view has caught: of the store, the accounts or the program."""
     error = sys.exception()
     if isinstance(error, FiboError | OSError | DatabaseError):
-        response = refuse_for(request, error)
-        # Django would log it again, as a traceback.
-        response._has_been_logged = True  # type: ignore[attr-defined]
-        return response
+        return refuse_for(request, error)
     return refuse(request, 500, "The server made an error; it has been logged.")
 
 

@@ -17,6 +17,9 @@ NAME = "sha256"
 LINE = b"%b  F(%d)\n"
 """The digest in lower-case hexadecimal, and n."""
 
+PIECE_BYTES = 256 * 1024
+"""How much text is hashed at once: a reader that stalls holds as much."""
+
 _FRAME_BYTES = len(LINE % (b"0" * 64, 0)) - 1
 """What a line takes without its n."""
 
@@ -65,7 +68,7 @@ def _lines(terms: Span) -> Iterator[bytes]:
     The lock is not held while a term of more than 2 KB is hashed.
     """
     n = terms.start
-    for piece in compute_terms(terms):
+    for piece in compute_terms(terms, PIECE_BYTES):
         lines, start = [], 0
         while start < len(piece):
             stop = start + digit_count(n)

@@ -1,8 +1,8 @@
 """The terms of a window modulo a number, in any format, computed as they are sent."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from functools import cached_property
+from functools import lru_cache
 from itertools import accumulate, chain
 
 from sequence.text import facts
@@ -41,7 +41,7 @@ class Residues(Formatted):
     @property
     def length(self) -> int | None:
         """How many bytes there are; None for more than MAX_COUNTED terms."""
-        return self._ends[-1] if self.has_codings else None
+        return _ends(self)[-1] if self.has_codings else None
 
     @property
     def has_codings(self) -> bool:
@@ -52,21 +52,17 @@ class Residues(Formatted):
     def digit_count(self) -> int:
         """How many digits the residues of up to MAX_COUNTED terms have together."""
         start, stop = map(self.format.frame_bytes, self.terms)
-        return self._ends[-1] - len(self.format.header) - (stop - start)
+        return _ends(self)[-1] - len(self.format.header) - (stop - start)
 
     def chunks(self, span: Span) -> Iterator[bytes]:
         """Yield the bytes of the span, in chunks of whole terms but for its ends."""
         if not span.start:
-            return cut(self._rendered(0), 0, span)
-        first = sum(end <= span.start for end in self._ends[1:])
-        return cut(self._rendered(first), self._ends[first], span)
+            return cut(self.rendered(0), 0, span)
+        ends = _ends(self)
+        first = sum(end <= span.start for end in ends[1:])
+        return cut(self.rendered(first), ends[first], span)
 
-    @cached_property
-    def _ends(self) -> list[int]:
-        """How many bytes stand before each chunk, and how many there are, from the header on."""
-        return list(accumulate(map(len, self._rendered(0)), initial=0))
-
-    def _rendered(self, first: int) -> Iterator[bytes]:
+    def rendered(self, first: int) -> Iterator[bytes]:
         """Yield the chunks from this one on. The first of all is the header, which may be empty.
 
         Takes two doublings to begin, and an addition a term.
@@ -74,18 +70,29 @@ class Residues(Formatted):
         if not first:
             yield self.format.header
         begin = self.terms.start + max(first - 1, 0) * CHUNK_TERMS
-        each = (self.format.before + b"%d" + self.format.after).decode()
-        is_numbered = NUMBER in self.format.before
-        a, b = (facts.residue(n, self.modulus) for n in (begin, begin + 1))
+        pair = facts.residue(begin, self.modulus), facts.residue(begin + 1, self.modulus)
         for start in range(begin, self.terms.stop, CHUNK_TERMS):
-            numbers = range(start, min(start + CHUNK_TERMS, self.terms.stop))
-            residues = []
-            for _ in numbers:
-                residues.append(a)
-                a, b = b, a + b
-                if b >= self.modulus:
-                    b -= self.modulus
-            # One operation writes them all.
-            pairs = zip(numbers, residues, strict=True)
-            values = chain.from_iterable(pairs) if is_numbered else residues
-            yield (each * len(numbers) % tuple(values)).encode()
+            terms = Span(start, min(start + CHUNK_TERMS, self.terms.stop))
+            chunk, pair = self._chunk(terms, *pair)
+            yield chunk
+
+    def _chunk(self, terms: Span, a: int, b: int) -> tuple[bytes, tuple[int, int]]:
+        """Return the residues, of which the first two are given, and the next two."""
+        residues = []
+        for _ in range(terms.length):
+            residues.append(a)
+            a, b = b, a + b
+            if b >= self.modulus:
+                b -= self.modulus
+        each = (self.format.before + b"%d" + self.format.after).decode()
+        values: Iterable[int] = residues
+        if NUMBER in self.format.before:
+            values = chain.from_iterable(zip(range(*terms), residues, strict=True))
+        # One operation writes them all.
+        return (each * terms.length % tuple(values)).encode(), (a, b)
+
+
+@lru_cache(maxsize=64)
+def _ends(residues: Residues) -> list[int]:
+    """Return the bytes before each chunk, and those of all, from the header on."""
+    return list(accumulate(map(len, residues.rendered(0)), initial=0))

@@ -77,14 +77,14 @@ class Numeral(Formatted):
     @property
     def file_name(self) -> str:
         """The name for a download."""
-        hexadecimal = "" if self.radix == 10 else "hex."
-        return file_name(self.terms, hexadecimal + self.format.extension)
+        kind = "" if self.radix == 10 else "hex."
+        return file_name(self.terms, kind + self.format.extension)
 
     @property
     def key(self) -> tuple[object, ...]:
         """All facts that the bytes depend on."""
-        hexadecimal = () if self.radix == 10 else (f"base-{self.radix}",)
-        return (self.n, self.n + 1, self.name, *hexadecimal)
+        base = () if self.radix == 10 else (f"base-{self.radix}",)
+        return (self.n, self.n + 1, self.name, *base)
 
     @property
     def has_codings(self) -> bool:

@@ -1,4 +1,4 @@
-"""A *bulkhead*: long computations never hold more than a few of a process's threads."""
+"""*Bulkheads*: long computations never hold more than a few of a process's threads."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -6,22 +6,29 @@ from threading import BoundedSemaphore, Lock
 
 from sequence.errors import Busy
 
-MAX_ENTERED = 8
-"""How many may run or wait: half of a worker's threads."""
-
-_places, _turn = BoundedSemaphore(MAX_ENTERED), Lock()
+MAX_ENTERED = 6
+"""How many may run or wait in one: both together leave a quarter of a worker's threads."""
 
 
-@contextmanager
-def entered() -> Iterator[None]:
-    """Wait for the others of this process that have entered, and run alone.
+class Bulkhead:
+    """Lets one computation run, a few wait, and no more in."""
 
-    Raises Busy at once if too many run or wait.
-    """
-    if not _places.acquire(blocking=False):
-        raise Busy(MAX_ENTERED)
-    try:
-        with _turn:
-            yield
-    finally:
-        _places.release()
+    def __init__(self) -> None:
+        self._places, self._turn = BoundedSemaphore(MAX_ENTERED), Lock()
+
+    @contextmanager
+    def entered(self) -> Iterator[None]:
+        """Wait for the others of this process that have entered, and run alone.
+
+        Raises Busy at once if too many run or wait.
+        """
+        if not self._places.acquire(blocking=False):
+            raise Busy(MAX_ENTERED)
+        try:
+            with self._turn:
+                yield
+        finally:
+            self._places.release()
+
+
+terms, searches = Bulkhead(), Bulkhead()

@@ -56,6 +56,8 @@ def refuse_for(request: HttpRequest, error: Exception) -> HttpResponse:
     if type(error) not in STATUSES:
         response = refuse(request, status, _unavailable(request, error))
     else:
+        if isinstance(error, Busy) and acquire(type(error).__name__):
+            log.warning("%s was refused: %s", request.path, error)
         facts = {name: getattr(error, name, None) for name in ("parameter", "value", "maximum")}
         response = refuse(request, status, str(error), **facts)
     match error:
@@ -67,6 +69,8 @@ def refuse_for(request: HttpRequest, error: Exception) -> HttpResponse:
             response.headers["Content-Range"] = f"bytes */{error.length}"
         case _ if status == 503:
             response.headers["Retry-After"] = str(RETRY_AFTER_S)
+            # Django would log each again, and clients could fill the disk.
+            response._has_been_logged = True  # type: ignore[attr-defined]
     return response
 
 

@@ -3,6 +3,7 @@
 import gzip
 import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from functools import wraps
 from http import HTTPStatus
 from zlib import ZLIB_RUNTIME_VERSION
@@ -120,8 +121,15 @@ def preferred(request: HttpRequest, parameters: Mapping[str, str]) -> str:
     return media_type(request.META.get("HTTP_ACCEPT"), (TEXT, JSON, HTML))
 
 
-def represent(request: HttpRequest, representation: AnyRepresentation) -> Decided:
-    """Return the response to a request for a representation; raises the errors of refusals."""
+def represent(
+    request: HttpRequest,
+    representation: AnyRepresentation,
+    turn: Callable[[], AbstractContextManager[None]] = nullcontext,
+) -> Decided:
+    """Return the response to a request for a representation; raises the errors of refusals.
+
+    The first bytes of a body are made within a `turn`.
+    """
     facts = (LAYOUT_VERSION, *representation.key)
     codings = offered(request, representation)
     etags = {coding.name: strong_etag(*facts, coding.name, coding.version) for coding in codings}
@@ -135,10 +143,11 @@ def represent(request: HttpRequest, representation: AnyRepresentation) -> Decide
     )
     decided = decide(str(request.method), _headers(request), about)
     body: Iterator[Piece]
-    if decided.coding == IDENTITY:
-        body = pieces(representation, decided.body)
-    else:
-        body = encode(decided, representation)
+    with turn() if decided.body else nullcontext():
+        if decided.coding == IDENTITY:
+            body = pieces(representation, decided.body)
+        else:
+            body = encode(decided, representation)
     return Decided(decided, body, representation.name)
 
 

@@ -8,6 +8,11 @@ from sequence.text import facts, layout, term
 from sequence.text.term import Numeral
 
 
+def about(asked: TermQuery) -> dict[str, object]:
+    """Return what JSON has about a term, or about its digits in another base; as `of`."""
+    return of(asked.n, asked.modulus) if asked.radix == 10 else in_base(asked.n, asked.radix)
+
+
 def of(n: int, modulus: int | None = None) -> dict[str, object]:
     """Return the facts of F(n) by name, for n up to `layout.MAX_N`.
 

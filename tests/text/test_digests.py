@@ -25,7 +25,7 @@ LINES = [
 def test_any_window_is_that_of_the_terms(start: int, count: int, piece_bytes: int) -> None:
     window = Span(start, min(start + count, TERMS))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(compute, "PIECE_BYTES", piece_bytes)
+        patch.setattr(digests, "PIECE_BYTES", piece_bytes)
         found = b"".join(digests._lines(window))
     assert found == b"".join(LINES[start : start + count])
     assert len(found) == Digests(window).length
@@ -52,9 +52,9 @@ def test_no_more_terms_are_computed_than_the_bytes_need(monkeypatch: pytest.Monk
     asked: list[Span] = []
     right = compute.compute_terms
 
-    def noted(terms: Span) -> object:
+    def noted(terms: Span, piece_bytes: int) -> object:
         asked.append(terms)
-        return right(terms)
+        return right(terms, piece_bytes)
 
     monkeypatch.setattr("sequence.text.digests.compute_terms", noted)
     start = digests.offset(500)

@@ -7,6 +7,7 @@ import re
 import socket
 import subprocess
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -377,16 +378,40 @@ def test_long_computations_are_bounded_and_leave_threads_for_others(long: Server
     with ExitStack() as leaving:
         for _ in range(MAX_ENTERED):
             leaving.enter_context(search_for_ever(long))
-        until(lambda: long.get("/terms/1000000")[0] == 503)
-        for target in ("/terms/1000000", "/terms/1000000?format=json", "/terms?contains=1234"):
-            status, headers, body = long.get(target)
+        until(lambda: long.get("/terms?contains=1234")[0] == 503)
+        for _ in range(20):
+            status, headers, body = long.get("/terms?contains=1234")
             assert (status, headers["Retry-After"]) == (503, "5")
             assert re.match(rb"\d+ long computations run or wait already", body)
-        # Short ones do not wait.
-        for target in ("/terms/1000", "/?sn=10", "/?sn=1000&mod=7", "/livez"):
+        # Others do not wait.
+        for target in ("/terms/10000000", "/terms/1000?format=json", "/?sn=1000&mod=7", "/livez"):
             assert long.get(target)[0] == 200
-    until(lambda: long.get("/terms/1000000")[0] == 200)
-    assert "failed" not in long.log.read_text()
+    until(lambda: long.get("/terms?contains=1234")[0] == 200)
+    # One that is refused is no failure, and fills no log.
+    log = long.log.read_text()
+    assert log.count("long computations run or wait") == 1
+    assert "failed" not in log
+    assert "Service Unavailable" not in log
+
+
+def test_of_many_long_terms_some_are_refused_and_their_heads_are_not(
+    serve: Callable[..., Server],
+) -> None:
+    server = serve(WEB_CONCURRENCY="1")
+    targets = [f"/terms/{10**7 - n}" for n in range(16)]
+    with ThreadPoolExecutor(len(targets)) as clients:
+        found = list(clients.map(lambda target: server.get(target)[0], targets))
+        assert set(found) == {200, 503}
+        heads = list(clients.map(lambda target: server.get(target, "HEAD")[0], targets))
+    assert set(heads) == {200}
+
+
+def test_a_client_that_has_pipelined_more_is_seen_to_leave(long: Server) -> None:
+    client = search_for_ever(long)
+    client.sendall(b"G")
+    until(lambda: is_busy(long))
+    client.close()
+    until(lambda: not is_busy(long))
 
 
 def test_the_last_term_is_a_setting(serve: Callable[..., Server]) -> None:
