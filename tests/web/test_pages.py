@@ -707,7 +707,7 @@ def test_the_walk_is_of_the_modulus_that_was_asked_for(visit: Visit) -> None:
     walk = page.locator(".walk polyline").get_attribute("points") or ""
     assert len(walk.split()) == 61
     page.fill("#count", "30")
-    page.click("text=Plot >> nth=-1")
+    page.click("button:text-is('Plot')")
     assert page.input_value("#mod") == "10"
 
 
