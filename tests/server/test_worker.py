@@ -283,7 +283,8 @@ def test_processes_share_connections_evenly(serve: Serve) -> None:
     for sent in (b"", head(LONG)):
         with clients(server, 64, sent):
             soon(64, lambda: sum(map(connections, workers)))
-            assert min(map(connections, workers)) >= 28
+            # By chance alone, or if the processes are held up, it would be a few.
+            assert min(map(connections, workers)) >= 20
         soon(0, lambda: sum(map(connections, workers)))
 
 

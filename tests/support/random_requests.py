@@ -139,7 +139,7 @@ BAD_NUMBERS = [
 
 
 BAD_PARAMETERS = [
-    *("SN=5", "sn[]=5", "Start=1", "x=", "n=5", "mod=3", "sn%00=1", "%20sn=5", "sn", "start"),
+    *("SN=5", "sn[]=5", "Start=1", "x=", "n=5", "modulo=3", "sn%00=1", "%20sn=5", "sn", "start"),
     *("format=TEXT", "format=", "format=json", "format=text%20", "format=lines%00"),
     *(f"{name}={number}" for name in ("sn", "start") for number in BAD_NUMBERS),
 ]
