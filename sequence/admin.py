@@ -291,7 +291,7 @@ class LogEntryAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     @admin.display(ordering="object_repr")
     def what(self, entry: LogEntry) -> str:
         """What it was about, as a link if that has a page."""
-        if entry.get_admin_url():
+        if (entry.object_id or "").isdigit() and entry.get_admin_url():
             return format_html('<a href="{}">{}</a>', entry.get_admin_url(), entry.object_repr)
         return entry.object_repr
 
@@ -364,12 +364,13 @@ def _latest_job() -> dict[str, Any] | None:
         return {"entry": entry, "is_cut_off": True}
     findings = list(history.findings(entry)[: jobs.MAX_NOTED])
     wrong = [each.object_repr for each in findings if each.action_flag == messages.ERROR]
+    are_all, are_segments = len(findings) < jobs.MAX_NOTED, all(map(conf.layout().is_name, wrong))
     return {
         "entry": entry,
         "findings": findings,
         "wrong": wrong,
-        # What else is wrong, such as the index, is repaired with all.
-        "repair": "repair-found" if all(map(conf.layout().is_name, wrong)) else "repair-all",
+        # What else is wrong, such as the index, is repaired with all; so are more than are noted.
+        "repair": "repair-found" if are_all and are_segments else "repair-all",
     }
 
 

@@ -343,4 +343,6 @@ def card(request: HttpRequest) -> HttpResponseBase:
     parameters = asked(request, "n")
     if "n" not in parameters:
         return small(request, cards.front(), PNG, A_DAY)
-    return small(request, cards.term(query.whole_number("n", parameters["n"], MAX_N)), PNG, A_DAY)
+    n = query.whole_number("n", parameters["n"], MAX_N)
+    with bulkhead.terms.entered():
+        return small(request, cards.term(n), PNG, A_DAY)

@@ -1,8 +1,7 @@
 """The admin's log: what operators did with the store, when, and what came of it.
 
 Django's `LogEntry`, in which an action flag is a level of django.contrib.messages here: UNFINISHED
-as long as a job runs, then
-SUCCESS, WARNING or ERROR. What was done to a segment has its number as
+as long as a job runs, then SUCCESS, WARNING or ERROR. What was done to a segment has its number as
 the object; a job as a whole has none.
 """
 

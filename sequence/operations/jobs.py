@@ -10,6 +10,7 @@ import logging
 import os
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future
+from contextlib import suppress
 from functools import partial
 from math import ceil
 from pathlib import Path
@@ -71,8 +72,7 @@ class Run:
         self._file, self._entry = descriptor, entry
         self._noted = 0
         self.is_stopped = False
-        os.pwrite(descriptor, _GO_ON.rjust(_FILE_BYTES), 0)
-        self._tell(0, 0)
+        os.pwrite(descriptor, self._numbers(0, 0).ljust(_FILE_BYTES - 1) + _GO_ON, 0)
 
     def counted(self, items: Iterable[Item], total: int) -> Iterator[Item]:
         """Yield the items, of so many, until the job is to stop; tell when each is done."""
@@ -92,7 +92,10 @@ class Run:
 
     def _tell(self, done: int, total: int) -> None:
         # Of constant width: who reads while it is written sees at worst a wrong digit.
-        os.pwrite(self._file, b"%018d %018d %018d" % (self._entry.pk, done, total), 0)
+        os.pwrite(self._file, self._numbers(done, total), 0)
+
+    def _numbers(self, done: int, total: int) -> bytes:
+        return b"%018d %018d %018d" % (self._entry.pk, done, total)
 
     def _is_to_stop(self) -> bool:
         return running.stopped or os.pread(self._file, 1, _FILE_BYTES - 1) == _STOP
@@ -146,10 +149,11 @@ def left(entry: LogEntry, progress: Progress) -> str:
 
 def stop() -> None:
     """Have the job that runs on this host stop after what it is at, whichever process does it."""
-    if progress():
+    with suppress(FileNotFoundError):  # it ends just now
         descriptor = os.open(_path(), os.O_WRONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
         try:
-            os.pwrite(descriptor, _STOP, _FILE_BYTES - 1)
+            if progress():
+                os.pwrite(descriptor, _STOP, _FILE_BYTES - 1)
         finally:
             os.close(descriptor)
 

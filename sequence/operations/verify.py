@@ -155,8 +155,7 @@ def _total(
         f"{f'{segments[RIGHT]:,} right, {counts}' if found else 'nothing is wrong'}."
     )
     least = WARNING if is_stopped else SUCCESS
-    # What is repaired is no worry any more; its entries are warnings.
-    return Outcome(ERROR if any(what.level == ERROR for what in found) else least, sentence)
+    return Outcome(max([least, *(what.level for what in found)]), sentence)
 
 
 def _repaired(verified: Verified, repairs: Failures | None) -> tuple[Outcome, str]:

@@ -19,6 +19,8 @@ TERM = ("format", "base", "first", "last", "mod")
 LOOK_UP = ("value", "contains", "format")
 """The parameters of each address."""
 
+_TRACKING = re.compile(r"utm_[a-z]+|fbclid|gclid|msclkid", re.ASCII)
+"""What other sites add to links that people send each other, to follow them."""
 _WRITTEN = (*FORMATS, digests.NAME)
 _RADICES = {"10": 10, "16": 16}
 MAX_VALUE_DIGITS = 8000
@@ -33,16 +35,24 @@ _PART = re.compile(rf"[0-9]{{{search.MIN_DIGITS},{search.MAX_DIGITS}}}", re.ASCI
 def parse(query: str, known: tuple[str, ...]) -> dict[str, str]:
     """Return the parameters of a query by name, decoded (WHATWG URL Standard, section 5.1).
 
-    Raises UnknownParameter, and ParameterError if one is given twice.
+    Those that follow people are left out. Raises UnknownParameter, and ParameterError if one is
+    given twice.
     """
     parameters: dict[str, str] = {}
     for name, value in parse_qsl(query, keep_blank_values=True):
         if name not in known:
+            if _TRACKING.fullmatch(name):
+                continue
             raise UnknownParameter(name, value, known)
         if name in parameters:
             raise ParameterError(name, value, "given once", "given more than once")
         parameters[name] = value
     return parameters
+
+
+def is_only_tracking(query: str) -> bool:
+    """Return whether the query has nothing but what follows people."""
+    return all(_TRACKING.fullmatch(name) for name, _ in parse_qsl(query, keep_blank_values=True))
 
 
 def whole_number(parameter: str, value: str | None, most: int, least: int = 0) -> int:

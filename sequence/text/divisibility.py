@@ -1,6 +1,7 @@
 """What divides F(n): F(d) by each divisor d of n, and a modulus once in its Pisano period."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from functools import lru_cache
 from math import gcd, isqrt, lcm, prod
 
 from sequence.text.facts import residue
@@ -53,7 +54,8 @@ def last_digits_period(count: int) -> int:
     return period
 
 
-def factors(n: int) -> dict[int, int]:
+@lru_cache(maxsize=16)
+def factors(n: int) -> Mapping[int, int]:
     """Return the primes of n, rising, each with its exponent, for 1 <= n <= MAX_FACTORED."""
     found: dict[int, int] = {}
     for prime in sorted(_primes_of(n)):

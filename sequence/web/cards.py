@@ -1,6 +1,7 @@
 """Pictures for those who preview a link (https://ogp.me): a term's digits, or rows of terms."""
 
 from dataclasses import dataclass
+from functools import cache
 
 from sequence.text import facts
 from sequence.text.layout import digit_count
@@ -74,6 +75,7 @@ def block(count: int) -> Block:
     return next((block for block in blocks if block.has_room), blocks[-1])
 
 
+@cache
 def front() -> bytes:
     """Return the picture of the service: rows of digits whose edge is log10 φ."""
     picture = _empty()

@@ -19,8 +19,9 @@ BETWEEN_DIGITS = r"FfEe\(\) ,_.'’^*"
 """What a number may have besides digits, for the pattern of a field (HTML, section 4.10.5.3.6)."""
 
 _SEPARATORS = re.compile(r"[\s,_'’]+")
-_DOTTED = re.compile(r"[0-9]{1,3}(?:\.[0-9]{3})+", re.ASCII)
+_DOTTED = re.compile(r"[1-9][0-9]{0,2}(?:\.[0-9]{3})+", re.ASCII)
 _NAMED = re.compile(r"F?\(([^()]*)\)", re.IGNORECASE)
+_TERM = re.compile(r"\s*F\s*\([^()]*\)\s*", re.IGNORECASE)
 _POWER = re.compile(r"([0-9]{1,19})(\^|\*\*|e)([0-9]{1,2})", re.ASCII | re.IGNORECASE)
 _ZEROS = re.compile(r"0+(?=[0-9])", re.ASCII)
 _NO_DIGITS = re.compile(r"[^0-9]+", re.ASCII)
@@ -46,7 +47,7 @@ class Window(NamedTuple):
 
 def is_for_pages(sent: str) -> bool:
     """Whether the query of `/` is that of a form, which the front page answers."""
-    return not sent or sent.startswith(("n=", "ask="))
+    return not sent or sent.startswith(("n=", "ask=")) or query.is_only_tracking(sent)
 
 
 def number(sent: str, example: int) -> str:
@@ -92,6 +93,8 @@ def target(typed: Mapping[str, str], count: int) -> str:
     if "digits" in typed:
         return f"/terms?contains={_contained(typed['digits'])}"
     if "value" in typed:
+        if _TERM.fullmatch(typed["value"]):
+            return f"/terms/{query.whole_number('n', plain(typed['value']), MAX_N)}"
         return f"/terms?value={query.plain_digits('value', plain(typed['value']))}"
     if typed.get("n") == RANDOM:
         return f"/terms/{randbelow(max(count, 1))}"

@@ -29,6 +29,8 @@ from sequence.web import (
 )
 from sequence.web import plots as plotted
 
+AS_PAGE = "format=html"
+"""In links to share: those who preview links mostly accept anything, and would be sent text."""
 TEMPLATES = Path(__file__).parent.parent / "templates"
 
 WALKS = (7, 10, 12, 43, 61, 89, 97, 144, 167, 233)
@@ -44,6 +46,8 @@ SCREENFUL_BYTES = 1200
 """How much of the beginning of a window it shows."""
 MAX_SHOWN_TERMS = 24
 """Of the divisors of a term, and of the summands of a number."""
+EXACT_RATIOS = (1, 2, 3, 5, 6)
+"""Of the terms that are products of twos and fives alone: these ratios end."""
 POINT = 2
 """How many characters stand before the decimal places of a ratio."""
 EASY_DIGITS = 100_000
@@ -141,11 +145,11 @@ def _window(root: str, asked: str) -> dict[str, Any]:
 
 def _beginning(found: AnyRepresentation) -> str:
     """Return the first bytes. Nothing is stored for them, and no compiler loaded for digits."""
+    if layout.digit_count(found.terms.start) > EASY_DIGITS:
+        return ""
     if not isinstance(found, Representation):
         first = Span(0, min(found.length or 0, SCREENFUL_BYTES))
         return b"".join(found.chunks(first)).decode()
-    if layout.digit_count(found.terms.start) > EASY_DIGITS:
-        return ""
     shown = bytearray(found.header)
     before, value = (Decimal(digits.decode()) for digits in doubling.pair(found.terms.start))
     for n in range(found.terms.start, found.terms.stop):
@@ -166,6 +170,7 @@ def term(n: int, modulus: int | None, root: str = "/") -> str:
         "term",
         root=root,
         canonical=canonical,
+        shared=f"{canonical}?{AS_PAGE}",
         picture=f"{root}card.png?n={n}",
         known=known,
         short=_abbreviated(n),
@@ -193,6 +198,7 @@ def _mathematics(n: int) -> dict[str, Any]:
         "ratio": (ratio.digits[: POINT + agreed], ratio.digits[POINT + agreed :]),
         "agreed": ratio.agreed,
         "is_counted": ratio.is_counted,
+        "is_exact": n in EXACT_RATIOS,
         "divisors": divisibility.divisors(n, MAX_SHOWN_TERMS),
         "more_divisors": max(count - MAX_SHOWN_TERMS, 0),
         "is_prime": divisibility.is_prime(n),
@@ -216,7 +222,8 @@ def _bibtex(known: Mapping[str, object], canonical: str) -> str:
 def contains(digits: str, place: Place | None, root: str) -> str:
     """Return the page of the first term that contains the digits, or of there being none."""
     context: dict[str, Any] = {"digits": digits, "place": place, "looked_up": {"digits": digits}}
-    context |= {"root": root, "canonical": f"{root}terms?contains={digits}"}
+    canonical = f"{root}terms?contains={digits}"
+    context |= {"root": root, "canonical": canonical, "shared": f"{canonical}&{AS_PAGE}"}
     if place:
         context["picture"] = f"{root}card.png?n={place.n}"
         shown_to = place.position + len(digits) + len(place.after)
@@ -232,6 +239,9 @@ def value(digits: str, found: list[int]) -> str:
         found=found,
         before=before,
         looked_up={"value": digits},
+        short=digits
+        if len(digits) <= SHORT_DIGITS
+        else f"{digits[:END_DIGITS]}…{digits[-END_DIGITS:]}",
         **(_sum(digits) if before else {}),
         **_digits(digits),
     )

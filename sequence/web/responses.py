@@ -115,7 +115,7 @@ def public(view: View) -> View:
 
 def preferred(request: HttpRequest, parameters: Mapping[str, str]) -> str:
     """Return TEXT, JSON or HTML: by the parameter `format`, or else by Accept."""
-    named = {"text": TEXT, "json": JSON}
+    named = {"text": TEXT, "json": JSON, "html": HTML}
     if format := query.choice("format", parameters, named):
         return named[format]
     return media_type(request.META.get("HTTP_ACCEPT"), (TEXT, JSON, HTML))

@@ -56,6 +56,7 @@ def test_only_what_python_writes_is_read(text: str) -> None:
         ("sn=%35", {"sn": "5"}),
         ("sn=%zz", {"sn": "%zz"}),
         ("sn=%ff", {"sn": "\ufffd"}),
+        ("sn=5&fbclid=a&utm_source=b&utm_source=c&gclid=&msclkid=d", {"sn": "5"}),
     ],
 )
 def test_parameters_are_decoded_as_forms_are(text: str, expected: dict[str, str]) -> None:
@@ -71,6 +72,8 @@ def test_parameters_are_decoded_as_forms_are(text: str, expected: dict[str, str]
         ("sn[]=1", "Parameter 'sn[]' is not known; it must be sn."),
         ("sn=1&start=2", "Parameter 'start' is not known; it must be sn."),
         ("sn=1;sn=2", None),
+        ("utm_=1", "Parameter 'utm_' is not known; it must be sn."),
+        ("fbclid2=1", "Parameter 'fbclid2' is not known; it must be sn."),
     ],
 )
 def test_a_parameter_is_known_and_comes_once(text: str, sentence: str | None) -> None:

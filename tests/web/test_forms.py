@@ -42,7 +42,23 @@ def test_numbers_are_understood_as_people_write_them(typed: str, number: str) ->
 
 @pytest.mark.parametrize(
     "typed",
-    ["", " ", "ten", "-5", "+5", "1.5", "0x10", "1e", "e6", "٣", "²", "1^2^3", "F()", "10.9460"],
+    [
+        "",
+        " ",
+        "ten",
+        "-5",
+        "+5",
+        "1.5",
+        "0x10",
+        "1e",
+        "e6",
+        "٣",
+        "²",
+        "1^2^3",
+        "F()",
+        "10.9460",
+        "0.500",
+    ],
 )
 def test_what_is_no_number_is_quoted_as_it_was_typed(typed: str) -> None:
     assert forms.plain(typed) == typed
@@ -112,3 +128,8 @@ def test_a_form_leads_nowhere_with_what_no_address_has(typed: dict[str, str]) ->
 def test_a_random_term_is_among_those_that_there_are(count: int) -> None:
     found = {forms.target({"n": forms.RANDOM}, count) for _ in range(20)}
     assert found <= {f"/terms/{n}" for n in range(max(count, 1))}
+
+
+def test_a_term_by_its_name_is_no_value() -> None:
+    assert forms.target({"value": "F(10)"}, 100) == "/terms/10"
+    assert forms.target({"value": "(10)"}, 100) == "/terms?value=10"

@@ -361,7 +361,7 @@ def search_for_ever(server: Server) -> socket.socket:
 def is_busy(server: Server) -> bool:
     """Whether the worker computes."""
     (worker,) = psutil.Process(server.process.pid).children()
-    return bool(worker.cpu_percent(0.2) > 50)
+    return bool(worker.cpu_percent(0.3) > 10)
 
 
 def test_a_client_that_leaves_stops_its_search(long: Server) -> None:

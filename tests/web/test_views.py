@@ -306,7 +306,7 @@ def test_a_window_has_its_terms_in_its_format(shared_server: Server, name: str) 
             "mod is '0'; it must be a whole number from 1 to "
             "340282366920938463463374607431768211456 in plain decimal digits.",
         ),
-        ("/terms/7?format=csv", "format is 'csv'; it must be text or json."),
+        ("/terms/7?format=csv", "format is 'csv'; it must be text or json or html."),
         (
             "/terms/7?value=13",
             "Parameter 'value' is not known; it must be format or base or first or last or mod.",
@@ -622,6 +622,8 @@ def test_browsers_are_shown_a_page(
         ("/?sn=5", "text/plain; charset=utf-8"),
         ("/?sn=5&format=csv", "text/csv; charset=utf-8; header=present"),
         ("/terms/7?format=text", "text/plain; charset=utf-8"),
+        ("/terms/7?format=html&fbclid=x", "text/html; charset=utf-8"),
+        ("/?utm_source=x", "text/html; charset=utf-8"),
         ("/terms/7?format=json", "application/json"),
         ("/terms?value=13&format=text", "text/plain; charset=utf-8"),
     ],
@@ -631,6 +633,16 @@ def test_browsers_have_what_they_ask_for_by_its_format(
 ) -> None:
     _, headers, _ = shared_server.get(target, Accept=BROWSERS[browser])
     assert headers["Content-Type"] == content_type
+
+
+def test_a_shared_link_is_a_page_for_those_who_accept_anything(shared_server: Server) -> None:
+    """As most of those do that preview links."""
+    for target in ("/terms/777", "/terms?contains=1234"):
+        page = shared_server.get(target, Accept="text/html")[2].decode()
+        (link,) = re.findall('<meta property="og:url" content="http://[^/]*([^"]*)">', page)
+        _, headers, body = shared_server.get(link.replace("&amp;", "&"), Accept="*/*")
+        assert headers["Content-Type"] == "text/html; charset=utf-8"
+        assert b"og:image" in body
 
 
 @pytest.mark.parametrize("accept", [None, "*/*", "text/plain", "application/json", "text/*"])

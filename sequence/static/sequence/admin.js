@@ -7,6 +7,7 @@ const PARTS = ["job-progress", "store"];
 async function update() {
   try {
     const response = await fetch(location.href);
+    if (!response.ok) throw new Error(response.statusText);
     const page = new DOMParser().parseFromString(await response.text(), "text/html");
     if (!page.querySelector("#job[data-running]")) {
       location.reload();
