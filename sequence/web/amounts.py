@@ -14,10 +14,10 @@ METRES_PER_DIGIT = 0.0025
 
 def size(length_bytes: int) -> str:
     """Return so many bytes in decimal units, rounded to three figures."""
-    power = 0
-    while power < len(UNITS) - 1 and length_bytes >= 999.5 * 1000**power:
-        power += 1
-    return f"{_figures(length_bytes / 1000**power)} {UNITS[power]}"
+    unit = 0
+    while unit < len(UNITS) - 1 and length_bytes >= 999.5 * 1000**unit:
+        unit += 1
+    return f"{_figures(length_bytes / 1000**unit)} {UNITS[unit]}"
 
 
 def transfer(length_bytes: int) -> str:
@@ -52,11 +52,16 @@ def large(number: float) -> str:
     """Return a number in three figures: 26.4, 8,350, 265 billion or 2.65 × 10²⁰."""
     if number >= 0.9995e15:
         figures, _, exponent = f"{number:.2e}".partition("e+")
-        return f"{figures} × 10{exponent.translate(_SUPERSCRIPTS)}"
+        return f"{figures} × {power(10, int(exponent))}"
     for name, unit in (("trillion", 1e12), ("billion", 1e9), ("million", 1e6)):
         if number >= 0.9995 * unit:
             return f"{_figures(number / unit)} {name}"
     return _figures(number)
+
+
+def power(base: int, exponent: int) -> str:
+    """Return a power as it is written: 10²⁰."""
+    return f"{base}{str(exponent).translate(_SUPERSCRIPTS)}"
 
 
 def _figures(number: float) -> str:

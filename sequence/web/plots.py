@@ -9,12 +9,11 @@ from sequence import conf
 from sequence.segments.inventory import Inventory, bytes_of, runs
 from sequence.text import layout
 from sequence.text.leading import leading_digits
+from sequence.web.amounts import power
 
 # About as wide as a phone, so that labels can be read there too.
 WIDTH, HEIGHT = 270, 170
 MAX_TICKS = 5
-
-_SUPERSCRIPTS = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 Point = tuple[float, float]
 """To the right and up."""
@@ -109,13 +108,14 @@ class Scale:
 
     def label(self, what: str) -> str:
         """Return what is measured, and the unit of the ticks."""
-        power = str(self._exponent).translate(_SUPERSCRIPTS)
-        return f"{what}, in 10{power}" if self._exponent else what
+        return f"{what}, in {power(10, self._exponent)}" if self._exponent else what
 
     @property
     def values(self) -> range:
         """Return the round values that have ticks."""
-        steps = (digit * 10**power for power in range(len(str(self.most))) for digit in (1, 2, 5))
+        steps = (
+            digit * 10**exponent for exponent in range(len(str(self.most))) for digit in (1, 2, 5)
+        )
         step = next(step for step in steps if self.most // step <= MAX_TICKS)
         return range(0, self.most + 1, step)
 

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 from django.utils.safestring import SafeString
 
+from sequence.web.amounts import power
 from sequence.web.guides import line
 
 Document = dict[str, Any]
@@ -32,7 +33,6 @@ EXAMPLES = {
 }
 """Requests to try, by the address that they are of."""
 
-_RAISED = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
 _SHORT_CHARS = 9
 """Whole numbers with more digits are written as powers, if they are."""
 
@@ -155,9 +155,9 @@ def _allowed(schema: Document) -> str:
 def _number(number: int) -> str:
     """Return a number with commas, or as a power of ten or two if it is long and one."""
     for base in (10, 2):
-        power = 0
-        while base**power < number:
-            power += 1
-        if base**power == number and len(str(number)) > _SHORT_CHARS:
-            return f"{base}{str(power).translate(_RAISED)}"
+        exponent = 0
+        while base**exponent < number:
+            exponent += 1
+        if base**exponent == number and len(str(number)) > _SHORT_CHARS:
+            return power(base, exponent)
     return f"{number:,}"
