@@ -26,16 +26,16 @@ populate: .venv/serve ## store the first 100,000 terms, or UPTO=N
 	$(MANAGE) prepopulate --upto $(UPTO)
 
 check: lint install ## lint, types, and the tests that start no other process
-	.venv/bin/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m "not process and not drill and not cluster"
+	.venv/bin/python -m pytest -n 2 --dist loadfile -m "not process and not drill and not cluster"
 
 test: .venv/develop browser decoders install ## install what the tests need and run them all
 	@# Each file's tests by one of three processes, as some wait for clients that are slow. Their
 	@# servers have free ports and own directories.
-	.venv/bin/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder
+	.venv/bin/python -m pytest -n 3 --dist loadfile
 
 drill: .venv/develop browser faults install ## the tests that take minutes; as root, they mount
 	@# Three at once on two processors: some drills only wait, one for six minutes.
-	.venv/bin/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder --durations=20 -m drill
+	.venv/bin/python -m pytest -n 3 --dist loadfile --durations=20 -m drill
 
 cluster: .venv/cluster engines install ## several hosts, their index and object store, on this machine
 	.venv/bin/python -m tools.cluster up

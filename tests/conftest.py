@@ -3,7 +3,6 @@
 import os
 import subprocess
 import tempfile
-from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, suppress
 from itertools import count
@@ -30,12 +29,7 @@ start_alike()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Function]) -> None:
-    """Let tests that may use the index use the accounts; mark those that start processes.
-
-    Files with many of those come first: pytest-xdist hands files out one by one, and one that takes
-    long would end alone.
-    """
-    slow = Counter[Path]()
+    """Let tests that may use the index use the accounts; mark those that start processes."""
     for item in items:
         marker = item.get_closest_marker("django_db")
         if marker or "transactional_db" in getattr(item, "fixturenames", ()):
@@ -43,8 +37,6 @@ def pytest_collection_modifyitems(items: list[pytest.Function]) -> None:
             item.add_marker(pytest.mark.django_db(**more), append=False)
         if starts_processes(item):
             item.add_marker("process")
-            slow[item.path] += 1
-    items.sort(key=lambda item: -slow[item.path])
 
 
 @pytest.fixture
