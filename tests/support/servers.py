@@ -76,7 +76,8 @@ class Server:
     def stop(self) -> int:
         """Ends it as an operator would, and returns its exit status."""
         self.process.terminate()
-        return self.process.wait(30)
+        # The grace time, as a segment may be on its way to a disk that others fill.
+        return self.process.wait(100)
 
 
 @contextmanager
