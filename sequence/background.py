@@ -6,7 +6,9 @@ import threading
 from collections import deque
 from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from functools import partial
+from time import sleep
 from typing import Any, TypeVar
 
 from django.db import connection
@@ -83,18 +85,27 @@ def each(
 
 
 def start_periodic(*acts: Callable[[], object]) -> None:
-    """Start a thread that does all of this every EVERY_S, as long as the process lives."""
+    """Start a thread that does all of this every EVERY_S, as long as the process lives.
+
+    Nothing ends it: without it, files that nobody reads stay open and counts are not written.
+    """
 
     def go_on() -> None:
-        pause = threading.Event()
-        while not pause.wait(EVERY_S):
-            for act in acts:
-                try:
-                    in_thread(act)
-                except Exception:
-                    log.exception("Periodic work has failed.")
+        while True:
+            # Even to wait, or to log, may fail if memory is short.
+            with suppress(Exception):
+                sleep(EVERY_S)
+                for act in acts:
+                    _try(act)
 
     threading.Thread(target=go_on, name="periodic", daemon=True).start()
+
+
+def _try(act: Callable[[], object]) -> None:
+    try:
+        in_thread(act)
+    except Exception:
+        log.exception("Periodic work has failed.")
 
 
 def in_thread(make: Callable[[], Made]) -> Made:

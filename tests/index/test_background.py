@@ -1,5 +1,6 @@
 import os
 from threading import Event
+from time import sleep
 
 import pytest
 
@@ -24,6 +25,28 @@ def test_periodic_work_that_fails_is_done_again(
     background.start_periodic(act)
     assert ended.wait(10)
     assert caplog.text.count("Periodic work has failed.") == 2
+
+
+def test_periodic_work_goes_on_if_there_is_no_memory_to_wait_or_to_log(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(background, "EVERY_S", 0.01)
+    faults, ended = [MemoryError(), MemoryError(), MemoryError()], Event()
+
+    def short_of_memory(*_: object) -> None:
+        if faults:
+            raise faults.pop()
+        sleep(0.01)
+
+    def act() -> None:
+        if faults:
+            raise MemoryError
+        ended.set()
+
+    monkeypatch.setattr("sequence.background.sleep", short_of_memory)
+    monkeypatch.setattr(background.log, "exception", short_of_memory)
+    background.start_periodic(act)
+    assert ended.wait(10)
 
 
 def test_a_child_has_threads_of_its_own() -> None:
