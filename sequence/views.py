@@ -205,6 +205,45 @@ def plots(request: HttpRequest) -> HttpResponseBase:
     return page(request, pages.plots(terms, walked))
 
 
+@public
+def documentation(request: HttpRequest, name: str = "") -> HttpResponseBase:
+    """Return a page of the documentation, or a file that goes with it."""
+    root = request.build_absolute_uri("/")
+    if name in guides.FILES:
+        return small(request, guides.FILES[name].rstrip("\n"), PLAIN, REVALIDATE)
+    if name in guides.NAMES:
+        return page(request, pages.guide(name, root))
+    if name == "api":
+        return page(request, pages.api(described(), root))
+    if name:
+        return not_found(request, Http404())
+    return page(request, pages.documentation())
+
+
+@public
+def about(request: HttpRequest) -> HttpResponseBase:
+    """Return the page about the sequence and the service."""
+    return page(request, pages.about())
+
+
+@public
+def look_up(request: HttpRequest) -> HttpResponseBase:
+    """Redirect a form, into which people type numbers as they write them, to what it asks for."""
+    typed = asked(request, "n", "mod", "value", "digits")
+    return HttpResponseRedirect(forms.target(typed, conf.max_sn()), headers=UNCACHED)
+
+
+@public
+def card(request: HttpRequest) -> HttpResponseBase:
+    """Return the picture of a term, or of the service, for those who preview a link."""
+    parameters = asked(request, "n")
+    if "n" not in parameters:
+        return small(request, cards.front(), PNG, A_DAY)
+    n = query.whole_number("n", parameters["n"], MAX_N)
+    with bulkhead.terms.entered():
+        return small(request, cards.term(n), PNG, A_DAY)
+
+
 def page(request: HttpRequest, html: str, status: int = 200) -> HttpResponseBase:
     """Return the response of a page."""
     if status == 200:
@@ -221,6 +260,14 @@ def usage(request: HttpRequest) -> str:
         f"Usage: {address} gives the first 20 Fibonacci numbers; "
         f"sn is a whole number from 0 to {conf.max_sn()}."
     )
+
+
+def described() -> dict[str, Any]:
+    """Return the OpenAPI document, with the one value that settings decide put in."""
+    document: dict[str, Any] = json.loads(OPENAPI)
+    maximum = max(conf.max_sn(), conf.max_term())
+    document["components"]["schemas"]["Count"]["maximum"] = maximum
+    return document
 
 
 @public
@@ -299,50 +346,3 @@ def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
             "A proxy that ends TLS must be named in FORWARDED_ALLOW_IPS (docs/operations.md)."
         )
     return refuse(request, 403, sentence)
-
-
-def described() -> dict[str, Any]:
-    """Return the OpenAPI document, with the one value that settings decide put in."""
-    document: dict[str, Any] = json.loads(OPENAPI)
-    maximum = max(conf.max_sn(), conf.max_term())
-    document["components"]["schemas"]["Count"]["maximum"] = maximum
-    return document
-
-
-@public
-def documentation(request: HttpRequest, name: str = "") -> HttpResponseBase:
-    """Return a page of the documentation, or a file that goes with it."""
-    root = request.build_absolute_uri("/")
-    if name in guides.FILES:
-        return small(request, guides.FILES[name].rstrip("\n"), PLAIN, REVALIDATE)
-    if name in guides.NAMES:
-        return page(request, pages.guide(name, root))
-    if name == "api":
-        return page(request, pages.api(described(), root))
-    if name:
-        return not_found(request, Http404())
-    return page(request, pages.documentation())
-
-
-@public
-def about(request: HttpRequest) -> HttpResponseBase:
-    """Return the page about the sequence and the service."""
-    return page(request, pages.about())
-
-
-@public
-def look_up(request: HttpRequest) -> HttpResponseBase:
-    """Redirect a form, into which people type numbers as they write them, to what it asks for."""
-    typed = asked(request, "n", "mod", "value", "digits")
-    return HttpResponseRedirect(forms.target(typed, conf.max_sn()), headers=UNCACHED)
-
-
-@public
-def card(request: HttpRequest) -> HttpResponseBase:
-    """Return the picture of a term, or of the service, for those who preview a link."""
-    parameters = asked(request, "n")
-    if "n" not in parameters:
-        return small(request, cards.front(), PNG, A_DAY)
-    n = query.whole_number("n", parameters["n"], MAX_N)
-    with bulkhead.terms.entered():
-        return small(request, cards.term(n), PNG, A_DAY)

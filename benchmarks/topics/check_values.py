@@ -172,7 +172,7 @@ def main(options: Options) -> None:
     )
     table(f"F({MAX_TERMS:,}), CPU time", COLUMNS, rows_of(long))
     waits = in_turn({name: partial(longest_wait, run) for name, run in LONG_TERM.items()}, rounds)
-    table("The longest that another thread waited meanwhile", COLUMNS, rows_of(waits))
+    table("The longest wait of another thread", COLUMNS, rows_of(waits))
 
     over_all: dict[str, Callable[[], object]] = {
         "digits that are nowhere": partial(search.first_place, ABSENT, TERMS),

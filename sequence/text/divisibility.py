@@ -45,15 +45,6 @@ def pisano_period(modulus: int) -> int:
     return lcm(*(_of_prime_power(prime, power) for prime, power in factors(modulus).items()))
 
 
-def last_digits_period(count: int) -> int:
-    """Return after how many terms the last `count` >= 1 digits begin again.
-
-    60 for one, 300 for two, and 15·10^(k-1) for k >= 3: the period of 10^k.
-    """
-    period: int = {1: 60, 2: 300}.get(count) or 15 * 10 ** (count - 1)
-    return period
-
-
 @lru_cache(maxsize=16)
 def factors(n: int) -> Mapping[int, int]:
     """Return the primes of n, rising, each with its exponent, for 1 <= n <= MAX_FACTORED."""

@@ -2,6 +2,7 @@
 
 import struct
 from bisect import bisect_right
+from functools import cache
 from typing import NamedTuple
 
 from sequence.text import facts
@@ -94,11 +95,13 @@ MODULI = (
 TRACED = [each for each in MODULI if "STARKs" in each.used_by]
 
 
+@cache
 def fits() -> list[Fit]:
     """Return the last term that each type of numbers holds, and what becomes of the next one."""
     return [_fit(kind) for kind in KINDS]
 
 
+@cache
 def residues() -> list[tuple[Modulus, list[Residue], bool]]:
     """Return some residues by each modulus, and whether clients may ask for others."""
     return [
@@ -106,6 +109,7 @@ def residues() -> list[tuple[Modulus, list[Residue], bool]]:
     ]
 
 
+@cache
 def traces() -> list[tuple[Modulus, list[tuple[int, list[int]]]]]:
     """Return F(N - 1), F(N) and F(N + 1) by the fields of proof systems, for traces of N rows."""
     return [(field, [(rows, _last_of(rows, field.number)) for rows in ROWS]) for field in TRACED]

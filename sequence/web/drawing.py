@@ -1,6 +1,7 @@
 """A drawing of real digits, every so many terms a row, whose straight edge is log10 φ."""
 
 from collections.abc import Iterator
+from functools import lru_cache
 from itertools import islice
 from math import atan2, degrees, log10, sqrt
 from typing import NamedTuple
@@ -32,6 +33,8 @@ class Row(NamedTuple):
         return len(self.digits) * DIGIT_WIDTH
 
 
+# The front page has two, and is asked for with each key that is typed into its fields.
+@lru_cache(maxsize=4)
 def triangle(step: int = 28, rows: int = 36) -> SafeString:
     """Return an SVG element with a row of digits for every `step`-th term, from F(step) on.
 

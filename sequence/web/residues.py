@@ -1,9 +1,10 @@
 """F(n) modulo m as pictures: a walk around a circle, and carpets of last digits."""
 
+from functools import cache
 from math import cos, pi, sin
 from typing import NamedTuple
 
-from sequence.text.divisibility import last_digits_period, pisano_period
+from sequence.text.divisibility import pisano_period
 
 MAX_MODULUS = 360
 """Of a walk: its longest period there is 1,500 terms."""
@@ -80,6 +81,7 @@ def period_of(modulus: int) -> list[int]:
     return found
 
 
+@cache
 def carpets() -> list[Carpet]:
     """Return those of the last digit, of the one before it, and of the one before that."""
     names = ("last digit", "last digit but one", "last digit but two")
@@ -87,7 +89,7 @@ def carpets() -> list[Carpet]:
 
 
 def _carpet(name: str, place: int) -> Carpet:
-    period = last_digits_period(place + 1)
+    period = pisano_period(10 ** (place + 1))
     rows = period // ROW
     found = [value // 10**place for value in period_of(10 ** (place + 1))]
     shades = []

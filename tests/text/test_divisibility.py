@@ -122,5 +122,6 @@ def is_period(terms: int, modulus: int) -> bool:
 
 
 @pytest.mark.parametrize("digits", range(1, 19))
-def test_the_period_of_the_last_digits_is_that_of_a_power_of_ten(digits: int) -> None:
-    assert divisibility.last_digits_period(digits) == divisibility.pisano_period(10**digits)
+def test_the_last_digits_come_again_after_60_300_and_then_ten_times_as_many(digits: int) -> None:
+    period = {1: 60, 2: 300}.get(digits) or 15 * 10 ** (digits - 1)
+    assert divisibility.pisano_period(10**digits) == period
