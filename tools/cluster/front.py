@@ -17,9 +17,6 @@ from tools.cluster.processes import Daemon, answers, directory_of, program
 USER = "www-data"
 """The user that Debian has for web servers."""
 
-CACHE_BYTES = "4g"
-"""What the slices may take on the disk, as nginx writes it."""
-
 LEFT_ALONE_S = 2
 """For how long a host that failed is not asked. A gateway for half as long: hosts wait for it."""
 
@@ -60,7 +57,6 @@ def configuration(place: Place) -> str:
     return render(
         "nginx.conf",
         directory=place.directory / "front",
-        cache_bytes=CACHE_BYTES,
         hosts=lines(hosts),
         gateways=lines(gateways),
         front_listens=lines(f"listen {address}:{FRONT_PORT};" for address in place.listening),
