@@ -35,8 +35,6 @@ SEED = int(os.environ.get("STORM_SEED", "12"))
 PRECIOUS = "not the service's"
 
 PROCESSES, THREADS = 2, 8
-ANSWERS_A_SECOND = 167
-"""100,000 in ten minutes."""
 BREAKS_AFTER_S = 5
 """How long after the end of a fault a connection may break by it, or be refused."""
 
@@ -140,12 +138,12 @@ def test_everything_fails_at_random_and_no_answer_is_wrong(
 
 
 def look_at_answers(findings: Findings, storm: Storm, tallies: list[Tally]) -> None:
-    """No answer was wrong, no connection broke without a reason, and there were enough."""
+    """No answer was wrong, no connection broke without a reason, and no client was left waiting."""
     findings.found += [each for tally in tallies for each in tally.wrong]
     findings.found += unexplained(storm, tallies)
     with findings.checking("answers"):
-        answers = sum(tally.right for tally in tallies)
-        assert answers >= ANSWERS_A_SECOND * STORM_S, answers
+        answers = [tally.right for tally in tallies]
+        assert min(answers) > STORM_S, answers
 
 
 def look_at_processes(findings: Findings, server: SmallServer) -> None:
