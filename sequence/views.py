@@ -29,7 +29,7 @@ from sequence.text.residues import Residues
 from sequence.text.term import Numeral
 from sequence.web import bulkhead, cards, forms, guides, metrics, pages, residues, term_facts
 from sequence.web.png import PNG
-from sequence.web.refusals import HTML, JSON, PAGE, refuse, refuse_for, uncached
+from sequence.web.refusals import HTML, JSON, PAGE, negotiated, refuse, refuse_for, uncached
 from sequence.web.responses import preferred, public, represent, small
 
 OPENAPI = (Path(__file__).parent / "web" / "openapi.json").read_text()
@@ -248,9 +248,7 @@ def page(request: HttpRequest, html: str, status: int = 200) -> HttpResponseBase
     """Return the response of a page."""
     if status == 200:
         return small(request, html, PAGE, REVALIDATE)
-    response = uncached(status, html, PAGE)
-    response.headers["Vary"] = "Accept"
-    return response
+    return negotiated(request, status, html, PAGE)
 
 
 def usage(request: HttpRequest) -> str:

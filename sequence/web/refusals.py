@@ -2,12 +2,14 @@
 
 import json
 import logging
+from contextlib import suppress
 from http import HTTPStatus
 
 from django.db import DatabaseError
 from django.http import HttpRequest, HttpResponse
 
 from sequence.accounts import database
+from sequence.coding.coding import GZIP
 from sequence.errors import (
     Busy,
     MethodNotAllowed,
@@ -21,9 +23,9 @@ from sequence.errors import (
     UnknownParameter,
 )
 from sequence.index.ratelimit import acquire
-from sequence.protocol.negotiate import media_type
+from sequence.protocol.negotiate import IDENTITY, codings, media_type
 from sequence.text.format import PLAIN
-from sequence.web import pages
+from sequence.web import compression, pages
 
 log = logging.getLogger(__name__)
 
@@ -63,8 +65,6 @@ def refuse_for(request: HttpRequest, error: Exception) -> HttpResponse:
     match error:
         case MethodNotAllowed():
             response.headers["Allow"] = ", ".join(error.allowed)
-        case NotAcceptable():
-            response.headers["Vary"] = "Accept, Accept-Encoding"
         case RangeNotSatisfiable():  # RFC 9110, section 14.4
             response.headers["Content-Range"] = f"bytes */{error.length}"
         case _ if status == 503:
@@ -94,18 +94,37 @@ def refuse(request: HttpRequest, status: int, sentence: str, **members: object) 
     kind = media_type(request.META.get("HTTP_ACCEPT"), (TEXT, PROBLEM, JSON, HTML))
     title = HTTPStatus(status).phrase
     if kind == TEXT:
-        response = uncached(status, sentence)
+        response = negotiated(request, status, sentence)
     elif kind == HTML:
         sent = request.META.get("QUERY_STRING", "")
         named = str(members.get("parameter", ""))
-        response = uncached(status, pages.refusal(title, sentence, request.path, sent, named), PAGE)
+        html = pages.refusal(title, sentence, request.path, sent, named)
+        response = negotiated(request, status, html, PAGE)
     else:
         problem = {"type": "about:blank", "title": title, "status": status, "detail": sentence}
         problem |= {name: member for name, member in members.items() if member is not None}
-        response = uncached(status, json.dumps(problem), PROBLEM)
-    response.headers["Vary"] = "Accept"
+        response = negotiated(request, status, json.dumps(problem), PROBLEM)
     if request.method == "HEAD":
         strip_body(response)
+    return response
+
+
+def negotiated(
+    request: HttpRequest, status: int, body: str, content_type: str = PLAIN
+) -> HttpResponse:
+    """Return a response that no cache may keep, in gzip if the client prefers that.
+
+    One that accepts no coding at all is told what it is told without any.
+    """
+    response = uncached(status, body, content_type)
+    response.headers["Vary"] = "Accept, Accept-Encoding"
+    if compression.is_offered(response.content):
+        with suppress(NotAcceptable):
+            accepted = codings(request.META.get("HTTP_ACCEPT_ENCODING"), (GZIP.name, IDENTITY))
+            if accepted[0] == GZIP.name:
+                response.content = compression.compressed(response.content)
+                response.headers["Content-Encoding"] = GZIP.name
+                response.headers["Content-Length"] = str(len(response.content))
     return response
 
 

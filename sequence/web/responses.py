@@ -1,6 +1,5 @@
 """Django's responses to what `protocol/` decided, and the decorator of all public views."""
 
-import gzip
 import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, nullcontext
@@ -24,14 +23,12 @@ from sequence.store.pieces import Piece, in_bytes
 from sequence.text.layout import LAYOUT_VERSION, digit_count
 from sequence.text.representation import AnyRepresentation
 from sequence.text.span import Span
+from sequence.web import compression
 from sequence.web.metrics import METHODS, NO_FORMAT
 from sequence.web.refusals import HTML, JSON, TEXT, refuse_for, strip_body
 
 MAX_WHOLE_BYTES = 256 * 1024
 """An answer of up to so many bytes is encoded before it is sent, so that its length is known."""
-
-GZIP_LEVEL = 6
-"""Of pages and JSON: 9 takes ten times as long, and saves a hundredth of the bytes."""
 
 MAX_RANGE_DIGITS = 2**20
 """How many digits the terms may have, together, in which the ranges of one answer begin: each is
@@ -183,15 +180,14 @@ def small(
 ) -> HttpResponseBase:
     """Return a response of a few bytes, with ETags and ranges; raises the errors of refusals.
 
-    Text that is long enough is offered in gzip too. Nothing in it is a secret, which its length
-    could tell (BREACH).
+    Text that is long enough is offered in gzip too.
     """
     content = body.encode() + b"\n" if isinstance(body, str) else body
     etags = _etags(content, is_text=isinstance(body, str))
     about = Metadata(len(content), content_type, etags, cache_control)
     decided = decide(str(request.method), _headers(request), about)
     if decided.coding != IDENTITY:
-        content = gzip.compress(content, GZIP_LEVEL, mtime=0)
+        content = compression.compressed(content)
         decided.headers["Content-Length"] = str(len(content))
         decided = decided._replace(body=tuple(Span(0, len(content)) for _ in decided.body))
     parts = (
@@ -206,8 +202,7 @@ def _etags(content: bytes, is_text: bool) -> dict[str, str]:
     """Return the ETag of each coding that the content is offered in, the preferred one first."""
     digest = hashlib.sha256(content).hexdigest()[:32]
     etags = {IDENTITY: strong_etag(digest)}
-    if is_text and len(content) >= MIN_BYTES and GZIP.name in conf.encodings():
-        # What zlib makes of the content depends on its version.
+    if is_text and compression.is_offered(content):
         etags = {GZIP.name: strong_etag(digest, GZIP.name, ZLIB_RUNTIME_VERSION)} | etags
     return etags
 

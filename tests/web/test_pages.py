@@ -4,7 +4,7 @@ import contextlib
 import gzip
 import re
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from io import BytesIO
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -495,14 +495,25 @@ def test_a_residue_is_shown_if_it_is_asked_for(visit: Visit) -> None:
     assert page.inner_text("#residue [role=status]").startswith("F(20) mod 1000 = 765.")
 
 
-def test_of_the_longest_terms_both_ends_are_shown(serve: Callable[..., Server]) -> None:
-    server = serve(FIBO_MAX_SN="1000000")
-    _, _, digits = server.get("/terms/200000")
-    _, _, html = server.get("/terms/200000", Accept="text/html")
+def test_a_term_of_many_digits_is_shown_whole_in_a_page_that_is_not_too_long(
+    shared_server: Server,
+) -> None:
+    asked = "/terms/622000"
+    _, _, digits = shared_server.get(asked)
+    _, headers, packed = shared_server.get(asked, Accept="text/html", Accept_Encoding="gzip")
+    shown = re.findall("<i>([0-9]*)</i>", gzip.decompress(packed).decode())
+    assert "".join(shown) == digits.decode().strip()
+    assert headers["Content-Encoding"] == "gzip"
+    assert len(packed) < 100_000
+
+
+def test_of_the_longest_terms_both_ends_are_shown(shared_server: Server) -> None:
+    _, _, digits = shared_server.get("/terms/1000000")
+    _, _, html = shared_server.get("/terms/1000000", Accept="text/html")
     whole, parts = digits.decode().strip(), html.decode().split("<p>…</p>")
     first, last = ("".join(re.findall("<i>([0-9]*)</i>", part)) for part in parts)
-    assert len(first) == 12_500
-    assert 12_400 < len(last) <= 12_500
+    assert len(first) == 65_000
+    assert 64_900 < len(last) <= 65_000
     assert whole.startswith(first)
     assert whole.endswith(last)
     ruler = [int(at.replace(",", "")) for at in re.findall('data-at="([0-9,]*)"', parts[1])]

@@ -1,5 +1,6 @@
 """HOSTILE rows 1 to 9 over a real socket, other requests, and what only a test inside can see."""
 
+import gzip
 import hashlib
 import json
 import re
@@ -326,7 +327,7 @@ def test_other_bad_parameters_are_refused_in_one_sentence(
 ) -> None:
     status, headers, body = shared_server.get(target)
     assert (status, body.decode()) == (400, sentence + "\n")
-    assert (headers["Cache-Control"], headers["Vary"]) == ("no-store", "Accept")
+    assert (headers["Cache-Control"], headers["Vary"]) == ("no-store", "Accept, Accept-Encoding")
 
 
 @pytest.mark.parametrize(
@@ -609,7 +610,11 @@ def test_browsers_are_shown_a_page(
     assert body.startswith(b"<!doctype html>")
     assert headers["Content-Length"] == str(len(body))
     assert headers["Cache-Control"] == ("public, no-cache" if status == 200 else "no-store")
-    assert "Accept" in headers["Vary"].split(", ")
+    assert {"Accept", "Accept-Encoding"} <= set(headers["Vary"].split(", "))
+    packed = shared_server.get(target, Accept=BROWSERS[browser], Accept_Encoding="gzip")
+    assert packed[1]["Content-Encoding"] == "gzip"
+    assert packed[1]["Content-Length"] == str(len(packed[2]))
+    assert gzip.decompress(packed[2]) == body
     if status == 200:
         again = shared_server.get(target, Accept=BROWSERS[browser], If_None_Match=headers["ETag"])
         assert again[0] == 304
