@@ -30,6 +30,7 @@ from sequence.protocol.query import whole_number
 from sequence.segments import inventory
 from sequence.text.layout import digit_count, offset, segment_name
 from sequence.web import plots
+from sequence.web.forms import plain
 
 PATIENCE_S = 0.5
 """How long the list waits for the end of a job that was just started."""
@@ -137,7 +138,7 @@ class SegmentAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         """Have the first terms stored."""
         _assert_posted(request, self.has_populate_permission)
         try:
-            upto = whole_number("upto", _plain(request.POST.get("upto")), conf.max_sn())
+            upto = whole_number("upto", plain(request.POST.get("upto", "")), conf.max_sn())
         except ParameterError as error:
             messages.error(request, str(error))
         else:
@@ -374,16 +375,11 @@ def _latest_job() -> dict[str, Any] | None:
     }
 
 
-def _plain(number: str | None) -> str | None:
-    """Return a number as people write it, "60,000", without what they put between its digits."""
-    return number and re.sub(r"[\s,_]", "", number)
-
-
 def _term(search: str) -> int | None:
     """Return n of a search for F(n) that can be stored; None for any other search."""
     found = _TERM.fullmatch(search.strip())
     with suppress(ParameterError):
-        return found and whole_number("n", _plain(found[1]), max(conf.max_sn() - 1, 0))
+        return found and whole_number("n", plain(found[1]), max(conf.max_sn() - 1, 0))
     return None
 
 

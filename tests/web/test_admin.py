@@ -199,7 +199,7 @@ def test_the_log_can_only_be_read(data_dir: Path, operator: Client) -> None:
     assert LogEntry.objects.exists()
 
 
-@pytest.mark.parametrize("upto", ["1000", "1,000", " 1 000"])
+@pytest.mark.parametrize("upto", ["1000", "1,000", " 1 000", "1e3"])
 def test_the_first_terms_can_be_stored_from_the_list(
     data_dir: Path, operator: Client, upto: str
 ) -> None:
@@ -374,7 +374,7 @@ def test_a_term_of_a_segment_that_is_not_stored_says_so(data_dir: Path, operator
     assert "That segment is not stored" in page
 
 
-@pytest.mark.parametrize("n", ["", "x", "-1", "100000", "1e3", "٣", "9" * 400])
+@pytest.mark.parametrize("n", ["", "x", "-1", "100000", "1e9", "٣", "9" * 400])
 def test_what_is_no_term_is_found_nowhere(data_dir: Path, operator: Client, n: str) -> None:
     build.segment(0)
     page = operator.get(f"{LIST}holder/", {"n": n}, follow=True).content.decode()
@@ -391,7 +391,7 @@ def test_a_number_alone_is_searched_for_as_that_of_a_segment(
     assert page.count('class="action-select"') == 1
 
 
-@pytest.mark.parametrize("upto", ["", "x", "-1", "1e3", "100001", "٣"])
+@pytest.mark.parametrize("upto", ["", "x", "-1", "1e", "100001", "٣"])
 def test_what_is_no_number_of_terms_is_refused(data_dir: Path, operator: Client, upto: str) -> None:
     page = operator.post(f"{LIST}populate/", {"upto": upto}, follow=True).content.decode()
     assert "it must be a whole number from 0 to 100000" in page
