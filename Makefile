@@ -9,7 +9,7 @@ export PYTHONUTF8 = 1
 
 .PHONY: help install serve populate check test drill cluster cluster-down cluster-test
 .PHONY: lint format lock bench clean
-.PHONY: again browser decoders faults engines
+.PHONY: again browser decoders languages faults engines
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -28,7 +28,7 @@ populate: .venv/serve ## store the first 100,000 terms, or UPTO=N
 check: lint install ## lint, types, and the tests that start no other process
 	.venv/bin/python -m pytest -n 2 --dist loadfile -m "not process and not drill and not cluster"
 
-test: .venv/develop browser decoders install ## install what the tests need and run them all
+test: .venv/develop browser decoders languages install ## install what the tests need and run them all
 	@# Each file's tests by one of three processes, as some wait for clients that are slow. Their
 	@# servers have free ports and own directories.
 	.venv/bin/python -m pytest -n 3 --dist loadfile
@@ -142,6 +142,10 @@ browser:
 
 decoders:
 	$(call debian,zstd pigz busybox 7zz:7zip node:nodejs libdeflate-gunzip:libdeflate-tools)
+
+# R comes with it.
+languages:
+	$(call debian,Rscript:r-cran-gmp,--no-install-recommends)
 
 faults:
 	$(call debian,aria2c:aria2 zstd jq strace faketime nginx:nginx-light)

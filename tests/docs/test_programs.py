@@ -16,8 +16,6 @@ from tests.support.processes import ROOT
 from tests.support.servers import Server
 
 GUIDES = ("programs.md", "check-your-arithmetic.md")
-NOT_RUN = {"r", "sql", "python pandas"}
-"""What the programs in these would need is not installed with the tests."""
 FENCE = re.compile(r"```(\S[^\n]*)\n(.*?)```\n(?:\n```text\n(.*?)```\n)?", re.DOTALL)
 
 
@@ -67,16 +65,14 @@ def run(words: list[str], script: str, server: Server, directory: Path) -> str:
     return found.stdout
 
 
-RUN = [each for each in examples() if each.language not in NOT_RUN]
-
-
-@pytest.mark.parametrize("example", RUN, ids=named)
+@pytest.mark.parametrize("example", examples(), ids=named)
 def test_an_example_prints_what_it_shows(
     example: Example, shared_server: Server, tmp_path: Path
 ) -> None:
     interpreters = {
         "console": ["/bin/bash", "-o", "pipefail", "-c"],
         "python": [sys.executable, "-W", "error", "-c"],
+        "r": ["Rscript", "-e"],
         "js": ["node", "--input-type=module", "--eval"],
     }
     words = interpreters[example.language]
